@@ -1,0 +1,228 @@
+// DNS questions and the answers to them (RFC 1035, SRV: RFC 2782, EDNS0: RFC 6891), over dns-packet's codec, which
+// checks neither what it encodes nor what it decodes: names are validated in dns-name.ts, messages in dns-walk.ts.
+import dnsPacket from 'dns-packet'
+import { MalformedMessage } from '../model/failure.ts'
+import { checkName, normaliseName } from './dns-name.ts'
+import {
+  CLASS_IN,
+  HEADER_LENGTH,
+  MAX_MESSAGE,
+  TYPE,
+  readHeader,
+  walkRecords,
+  type DnsHeader,
+  type RecordPlace,
+} from './dns-walk.ts'
+
+export { checkName }
+
+export type QueryType = 'A' | 'AAAA' | 'SRV' | 'CNAME'
+
+export interface DnsQuestion {
+  /** 0 to 65535, random for each query. */
+  readonly id: number
+  readonly name: string
+  readonly type: QueryType
+}
+
+/** All names in lower case without the final dot, the root as `.`, unusual bytes as `\DDD`. */
+export interface DnsReply {
+  /** `NOERROR`, `NXDOMAIN`, ..., or `RCODE_n`; header and, unless truncated, OPT combined. */
+  readonly rcode: string
+  readonly authoritative: boolean
+  /** Ask again over TCP: what arrived is not the whole answer, and so no records are reported (RFC 2181 9). */
+  readonly truncated: boolean
+  /** CNAME records of the answer section. */
+  readonly aliases: readonly AliasRecord[]
+  /** SRV records of the answer section. A target of `.` means that the service is not offered. */
+  readonly srv: readonly SrvRecord[]
+  readonly addresses: readonly AddressRecord[]
+  /** Neither an answer nor "no such records": the server only names others to ask. */
+  readonly referral: boolean
+}
+
+export interface AliasRecord {
+  readonly name: string
+  readonly target: string
+  readonly ttlSeconds: number
+}
+
+export interface SrvRecord {
+  readonly name: string
+  readonly priority: number
+  readonly weight: number
+  readonly port: number
+  readonly target: string
+  readonly ttlSeconds: number
+}
+
+export interface AddressRecord {
+  readonly name: string
+  /** An IPv4 or IPv6 literal. */
+  readonly address: string
+  readonly ttlSeconds: number
+  readonly section: 'answer' | 'additional'
+}
+
+const UDP_PAYLOAD_SIZE = 1232
+const FLAG_RESPONSE = 0x8000
+const MASK_OPCODE = 0x7800
+const FLAG_AUTHORITATIVE = 0x0400
+const FLAG_TRUNCATED = 0x0200
+const DECODED: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME, TYPE.SRV]
+// IANA DNS parameters, in order from 0; 16 is BADVERS.
+const RCODES =
+  'NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE'.split(' ')
+
+/** A recursive query with EDNS0. Throws MalformedMessage when the name is none. */
+export function encodeQuery({ id, name, type }: DnsQuestion): Uint8Array {
+  return dnsPacket.encode({
+    type: 'query',
+    id,
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ type, name: checkName(name), class: 'IN' }],
+    additionals: [
+      {
+        type: 'OPT',
+        name: '.',
+        udpPayloadSize: UDP_PAYLOAD_SIZE,
+        extendedRcode: 0,
+        ednsVersion: 0,
+        flags: 0,
+        flag_do: false,
+        options: [],
+      },
+    ],
+  })
+}
+
+/** How many bytes the message at the start of `bytesSoFar` has over TCP, its 2-byte length included: RFC 1035 4.2.2. */
+export function frameDnsTcp(bytesSoFar: Uint8Array): number {
+  const [high, low] = bytesSoFar
+  if (high === undefined || low === undefined) return 2
+  const length = high * 256 + low
+  if (length < HEADER_LENGTH) throw new MalformedMessage(`message of ${length} bytes`, 0)
+  return 2 + length
+}
+
+/** The message with its length in front. Throws RangeError when it has more than 65,535 bytes. */
+export function wrapTcp(message: Uint8Array): Uint8Array {
+  if (message.length > MAX_MESSAGE) throw new RangeError(`message of ${message.length} bytes`)
+  const bytes = new Uint8Array(2 + message.length)
+  bytes.set([message.length >> 8, message.length & 0xff])
+  bytes.set(message, 2)
+  return bytes
+}
+
+/** The message behind its length, as `frameDnsTcp` cuts it. Throws MalformedMessage when it is not all there. */
+export function unwrapTcp(bytes: Uint8Array): Uint8Array {
+  const length = frameDnsTcp(bytes)
+  if (bytes.length < length) throw new MalformedMessage(`ends early: ${length} bytes announced`, bytes.length)
+  return bytes.subarray(2, length)
+}
+
+/**
+ * Reads the answer to exactly this question. Throws MalformedMessage when it is malformed, too much to decode, or
+ * answers another question: over UDP such a datagram is to be ignored, for anybody can send one.
+ */
+export function decodeReply(bytes: Uint8Array, question: DnsQuestion): DnsReply {
+  const header = readHeader(bytes)
+  if (header.id !== question.id) throw new MalformedMessage(`answers query ${header.id}`, 0)
+  if ((header.flags & FLAG_RESPONSE) === 0) throw new MalformedMessage('a query, not a response', 2)
+  if ((header.flags & MASK_OPCODE) !== 0) throw new MalformedMessage('answers another opcode', 2)
+  if (header.counts.questions !== 1) throw new MalformedMessage('does not repeat one question', 4)
+  const truncated = (header.flags & FLAG_TRUNCATED) !== 0
+  const kept = truncated ? withoutRecords(header) : header
+  const places = walkRecords(bytes, kept)
+  const packet = decodeGuarded(bytes, kept, places)
+  checkQuestion(packet.questions?.[0], question)
+  const authority = places.filter(({ section }) => section === 'authority')
+  const rcode = combineRcode(header.flags & 0xf, places)
+  return {
+    rcode,
+    authoritative: (header.flags & FLAG_AUTHORITATIVE) !== 0,
+    truncated,
+    ...readRecords(packet),
+    referral:
+      rcode === 'NOERROR' &&
+      kept.counts.answer === 0 &&
+      (header.flags & FLAG_AUTHORITATIVE) === 0 &&
+      authority.some(({ type }) => type === TYPE.NS) &&
+      !authority.some(({ type }) => type === TYPE.SOA),
+  }
+}
+
+function withoutRecords(header: DnsHeader): DnsHeader {
+  return { ...header, counts: { questions: 1, answer: 0, authority: 0, additional: 0 } }
+}
+
+/**
+ * dns-packet's reading of a walked message. Records of no interest get type 0, which it leaves alone: its decoders for
+ * other types are not guarded. (Zeros can only shorten a name that points into them.)
+ */
+function decodeGuarded(
+  bytes: Uint8Array,
+  { counts }: DnsHeader,
+  places: readonly RecordPlace[],
+): dnsPacket.DecodedPacket {
+  const copy = Buffer.from(bytes)
+  for (const [index, section] of (['answer', 'authority', 'additional'] as const).entries()) {
+    copy.writeUInt16BE(counts[section], 6 + 2 * index)
+  }
+  for (const place of places) {
+    const wanted = place.class === CLASS_IN && DECODED.includes(place.type)
+    if (!wanted) copy.writeUInt16BE(0, place.typeOffset)
+  }
+  try {
+    return dnsPacket.decode(copy)
+  } catch (error) {
+    throw new MalformedMessage(
+      `not DNS: ${error instanceof Error ? error.message : String(error)}`,
+      HEADER_LENGTH,
+    )
+  }
+}
+
+function checkQuestion(found: dnsPacket.Question | undefined, asked: DnsQuestion): void {
+  const same =
+    found !== undefined &&
+    found.type === asked.type &&
+    found.class === 'IN' &&
+    normaliseName(found.name) === checkName(asked.name)
+  if (!same) throw new MalformedMessage('answers another question', HEADER_LENGTH)
+}
+
+/** The upper eight bits of the response code are in the OPT record, where other records have their TTL. */
+function combineRcode(low: number, places: readonly RecordPlace[]): string {
+  const [opt, ...others] = places.filter(({ type, section }) => type === TYPE.OPT && section === 'additional')
+  if (others.length > 0) throw new MalformedMessage('more than one OPT record', others[0]?.typeOffset ?? 0)
+  const code = (opt === undefined ? 0 : (opt.ttl >>> 24) * 16) + low
+  return code === 16 ? 'BADVERS' : (RCODES[code] ?? `RCODE_${code}`)
+}
+
+function readRecords(packet: dnsPacket.DecodedPacket): Pick<DnsReply, 'aliases' | 'srv' | 'addresses'> {
+  const aliases: AliasRecord[] = []
+  const srv: SrvRecord[] = []
+  const addresses: AddressRecord[] = []
+  for (const section of ['answer', 'additional'] as const) {
+    for (const record of (section === 'answer' ? packet.answers : packet.additionals) ?? []) {
+      if (record.type === 'OPT') continue
+      const name = normaliseName(record.name)
+      const ttlSeconds = toTtl(record.ttl)
+      if (record.type === 'A' || record.type === 'AAAA') {
+        addresses.push({ name, address: record.data, ttlSeconds, section })
+      } else if (section === 'answer' && record.type === 'CNAME') {
+        aliases.push({ name, target: normaliseName(record.data), ttlSeconds })
+      } else if (section === 'answer' && record.type === 'SRV') {
+        const { priority = 0, weight = 0, port, target } = record.data
+        srv.push({ name, priority, weight, port, target: normaliseName(target), ttlSeconds })
+      }
+    }
+  }
+  return { aliases, srv, addresses }
+}
+
+/** RFC 2181 8: a TTL with the top bit set counts as zero. */
+function toTtl(ttl = 0): number {
+  return ttl > 0x7fff_ffff ? 0 : ttl
+}

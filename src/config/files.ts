@@ -1,0 +1,49 @@
+// Small text files that the configuration is made of or names: the file itself, passwords, authorities. Regular files
+// only, since reading a pipe or a terminal may never end.
+import { readFileSync, statSync } from 'node:fs'
+
+export type FileText =
+  | { readonly text: string; readonly problem?: undefined }
+  /** In words that continue "this file ...". */
+  | { readonly problem: string; readonly hint?: string }
+
+/** UTF-8 text without its byte order mark. Never throws for what the file system may answer. */
+export function readSmallFile(path: string, maxBytes: number): FileText {
+  try {
+    const stat = statSync(path)
+    if (stat.isDirectory()) return { problem: 'is a directory' }
+    if (!stat.isFile()) return { problem: 'is not a regular file' }
+    const tooLarge = { problem: `is larger than ${maxBytes / 1024} KiB` }
+    if (stat.size > maxBytes) return tooLarge
+    const bytes = readFileSync(path)
+    // It may have grown since, or be one of those whose size is not told.
+    if (bytes.length > maxBytes) return tooLarge
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+  } catch (error) {
+    return problemOf(error)
+  }
+}
+
+/** Changes when the file does; undefined while there is none to look at. */
+export function fileVersion(path: string): string | undefined {
+  try {
+    const { ino, mtimeNs, size } = statSync(path, { bigint: true })
+    return `${ino}:${mtimeNs}:${size}`
+  } catch {
+    return undefined
+  }
+}
+
+const ERRNO: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EACCES: 'may not be read by this process',
+  EPERM: 'may not be read by this process',
+}
+
+function problemOf(error: unknown): FileText {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+    return { problem: 'is not UTF-8 text', hint: 'save it as UTF-8' }
+  return { problem: ERRNO[code] ?? `cannot be read (${code})` }
+}

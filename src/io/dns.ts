@@ -1,0 +1,136 @@
+// A stub resolver of our own: getaddrinfo cannot tell NXDOMAIN from NODATA, nor SERVFAIL from no resolver at all, and
+// those are different faults. UDP first, TCP after truncation (RFC 7766), one attempt at each resolver.
+import { isIP } from 'node:net'
+import { ProbeFailure, type Reason } from '../model/failure.ts'
+import { formatEndpoint, type Endpoint } from '../model/target.ts'
+import { decodeReply, encodeQuery, frameDnsTcp, unwrapTcp, wrapTcp, type DnsReply } from '../protocol/dns.ts'
+import type { Clock } from './clock.ts'
+import type { Deadline } from './deadline.ts'
+import { connect, exchange } from './tcp.ts'
+import type { UdpPool } from './udp.ts'
+
+export type { DnsReply } from '../protocol/dns.ts'
+
+export interface Question {
+  readonly name: string
+  readonly type: 'A' | 'AAAA' | 'SRV' | 'CNAME'
+}
+
+export interface DnsAnswer {
+  readonly reply: DnsReply
+  readonly resolver: Endpoint
+  /** The UDP answer was cut off, so TCP was asked. */
+  readonly truncated: boolean
+  /** It was cut off, and TCP did not answer: what clients with many records to read would meet. */
+  readonly tcpFailure?: ProbeFailure
+  readonly seconds: number
+}
+
+export interface Resolver {
+  /** Asks this one server. Rejects with ProbeFailure `resolve_timeout`, `connect_*`; any reply at all resolves. */
+  ask(server: Endpoint, question: Question, deadline: Deadline): Promise<DnsAnswer>
+  /** A and AAAA of `name` from the first server that answers. Rejects with ProbeFailure `resolve_*`. */
+  resolve(name: string, servers: readonly Endpoint[], deadline: Deadline): Promise<readonly string[]>
+}
+
+const RCODE_REASON: Readonly<Record<string, Reason>> = {
+  NXDOMAIN: 'resolve_nxdomain',
+  SERVFAIL: 'resolve_servfail',
+  REFUSED: 'resolve_refused',
+}
+
+/** Why this reply has no address, or undefined when its rcode is NOERROR. */
+export function rcodeReason(rcode: string): Reason | undefined {
+  return rcode === 'NOERROR' ? undefined : (RCODE_REASON[rcode] ?? 'protocol_error')
+}
+
+/** Addresses at the end of the alias chain that starts at `name`. Total: a loop of aliases ends at its first repeat. */
+export function addressesOf(reply: DnsReply, name: string): readonly string[] {
+  const names = new Set([name])
+  for (const alias of reply.aliases) if (names.has(alias.name)) names.add(alias.target)
+  const addresses = reply.addresses.filter((record) => record.section === 'answer' && names.has(record.name))
+  return [...new Set(addresses.map((record) => record.address))]
+}
+
+export function createResolver(pool: UdpPool, clock: Clock): Resolver {
+  async function ask(
+    server: Endpoint,
+    question: Question,
+    deadline: Deadline,
+    seconds?: number,
+  ): Promise<DnsAnswer> {
+    const startedAt = clock.monotonicSeconds()
+    let id = 0
+    const reply = await pool.ask(
+      server,
+      (chosen) => encodeQuery({ id: (id = chosen), ...question }),
+      (bytes) => decodeReply(bytes, { id, ...question }),
+      seconds ?? deadline.remainingSeconds(),
+      deadline,
+    )
+    const took = (): number => clock.monotonicSeconds() - startedAt
+    if (!reply.truncated) return { reply, resolver: server, truncated: false, seconds: took() }
+    try {
+      const connection = await connect(server, deadline, clock)
+      const request = wrapTcp(encodeQuery({ id, ...question }))
+      const answer = await exchange(connection, request, frameDnsTcp, deadline, clock)
+      connection.socket.destroy()
+      const whole = decodeReply(unwrapTcp(answer.bytes), { id, ...question })
+      return { reply: whole, resolver: server, truncated: true, seconds: took() }
+    } catch (error) {
+      const tcpFailure =
+        error instanceof ProbeFailure
+          ? error
+          : new ProbeFailure('protocol_error', `${formatEndpoint(server)} over TCP: ${String(error)}`, {
+              cause: error,
+            })
+      return { reply, resolver: server, truncated: true, tcpFailure, seconds: took() }
+    }
+  }
+
+  async function resolveAt(
+    name: string,
+    server: Endpoint,
+    deadline: Deadline,
+    seconds: number,
+  ): Promise<readonly string[]> {
+    const answers = await Promise.all(
+      (['A', 'AAAA'] as const).map((type) => ask(server, { name, type }, deadline, seconds)),
+    )
+    const addresses = [...new Set(answers.flatMap(({ reply }) => addressesOf(reply, name)))]
+    if (addresses.length > 0) return addresses
+    const where = `${name} at ${formatEndpoint(server)}`
+    for (const { reply } of answers) {
+      const reason = rcodeReason(reply.rcode)
+      if (reason !== undefined) throw new ProbeFailure(reason, `${where}: ${reply.rcode}`)
+    }
+    throw new ProbeFailure('resolve_nodata', `${where}: the name has neither an A nor an AAAA record`)
+  }
+
+  return {
+    ask,
+    async resolve(name, servers, deadline) {
+      if (isIP(name) !== 0) return [name]
+      // RFC 6761 6.3: never asked of a server.
+      if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1']
+      let last: unknown = new ProbeFailure('resolve_timeout', `${name}: there is no resolver to ask`)
+      for (const [index, server] of servers.entries()) {
+        try {
+          // The next resolver is asked only when one says nothing or fails, as every stub resolver does; what
+          // is left of the time is shared out among those that are left.
+          return await resolveAt(
+            name,
+            server,
+            deadline,
+            deadline.remainingSeconds() / (servers.length - index),
+          )
+        } catch (error) {
+          last = error
+          const reason = error instanceof ProbeFailure ? error.reason : undefined
+          if (deadline.ended || reason === 'resolve_nxdomain' || reason === 'resolve_nodata') break
+        }
+      }
+      throw last
+    },
+  }
+}

@@ -1,0 +1,118 @@
+// TCP: connect once, say one thing, read one framed answer. No retry, no happy eyeballs: a probe that hides a
+// half-broken host behind a second attempt hides what it was asked to find.
+import { Socket } from 'node:net'
+import { ProbeFailure } from '../model/failure.ts'
+import { formatEndpoint, type Endpoint } from '../model/target.ts'
+import { now, type Clock, type Moment } from './clock.ts'
+import type { Deadline } from './deadline.ts'
+import { socketFailure } from './errno.ts'
+
+/** No answer that we ask for over plain TCP is longer. */
+const MOST_BYTES = 128 * 1024
+
+export interface Connection {
+  readonly endpoint: Endpoint
+  readonly socket: Socket
+  /** SYN to connected. */
+  readonly connectSeconds: number
+}
+
+export interface Answer {
+  readonly bytes: Uint8Array
+  readonly sent: Moment
+  readonly received: Moment
+}
+
+/** How long the message that begins with these bytes is; more than their number while that is not known yet. */
+export type Frame = (bytesSoFar: Uint8Array) => number
+
+/** Rejects with ProbeFailure `connect_*`. The deadline closes the socket. */
+export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const socket = new Socket()
+    const startedAt = clock.monotonicSeconds()
+    socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
+    socket.once('connect', () => {
+      socket.setNoDelay(true)
+      resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt })
+    })
+    const letGo = deadline.own((ending) => {
+      socket.destroy()
+      reject(
+        new ProbeFailure(
+          ending === 'expired' ? 'connect_timeout' : 'timeout',
+          `${formatEndpoint(endpoint)}: no answer to the connection attempt`,
+        ),
+      )
+    })
+    socket.once('close', letGo)
+    if (deadline.ended) return
+    socket.connect(endpoint.port, endpoint.address)
+  })
+}
+
+/**
+ * Sends `request` and resolves with the bytes that `frame` asks for; later bytes are left alone. Rejects with
+ * ProbeFailure `timeout`, `connect_reset` (closed or reset before a whole answer) or `too_large`, or with whatever
+ * `frame` throws.
+ */
+export function exchange(
+  { socket, endpoint }: Connection,
+  request: Uint8Array,
+  frame: Frame,
+  deadline: Deadline,
+  clock: Clock,
+): Promise<Answer> {
+  const where = formatEndpoint(endpoint)
+  return new Promise((resolve, reject) => {
+    let buffer = new Uint8Array(512)
+    let length = 0
+    const sent = now(clock)
+
+    const settle = (act: () => void): void => {
+      letGo()
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError)
+      socket.pause()
+      act()
+    }
+    const fail = (failure: unknown): void => settle(() => reject(failure))
+    const onError = (error: unknown): void => fail(socketFailure(error, where))
+    const onEnd = (): void =>
+      fail(new ProbeFailure('connect_reset', `${where}: closed after ${length} bytes of an answer`))
+    const onData = (chunk: Uint8Array): void => {
+      if (length + chunk.length > buffer.length) {
+        const grown = new Uint8Array(
+          Math.min(MOST_BYTES * 2, Math.max(buffer.length * 2, length + chunk.length)),
+        )
+        grown.set(buffer.subarray(0, length))
+        buffer = grown
+      }
+      buffer.set(chunk.subarray(0, buffer.length - length), length)
+      length = Math.min(buffer.length, length + chunk.length)
+      try {
+        const wanted = frame(buffer.subarray(0, length))
+        if (wanted > MOST_BYTES) fail(new ProbeFailure('too_large', `${where}: announces ${wanted} bytes`))
+        else if (length >= wanted) {
+          const received = now(clock)
+          settle(() => resolve({ bytes: buffer.subarray(0, wanted), sent, received }))
+        }
+      } catch (malformed) {
+        fail(malformed)
+      }
+    }
+
+    const letGo = deadline.own(() => {
+      socket.destroy()
+      reject(
+        new ProbeFailure(
+          'timeout',
+          `${where}: ${length === 0 ? 'no answer' : `only ${length} bytes of an answer`}`,
+        ),
+      )
+    })
+    if (deadline.ended) return
+    socket.on('error', onError).on('end', onEnd).on('close', onEnd).on('data', onData)
+    socket.write(request)
+    socket.resume()
+  })
+}

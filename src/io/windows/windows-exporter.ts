@@ -1,0 +1,67 @@
+// What windows_exporter knows of a KMS host: its service, time and os collectors (documentation of v0.31). One scrape.
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { Host } from '../../config/targets.ts'
+import { passwordOf } from '../../config/secrets.ts'
+import { ProbeFailure } from '../../model/failure.ts'
+import type { Endpoint } from '../../model/target.ts'
+import { parseExposition } from '../../protocol/exposition.ts'
+import type { Deadline } from '../deadline.ts'
+import type { HttpAnswer, HttpPeer } from '../http.ts'
+import type { Io } from '../io.ts'
+
+type Samples = ReturnType<typeof parseExposition>
+
+export interface WindowsPage {
+  readonly samples: Samples
+  readonly answer: HttpAnswer
+}
+
+/** A page of all collectors is some 300 KB. */
+const MOST_PAGE_BYTES = 8 * 1024 * 1024
+
+async function authorization(host: Host): Promise<Record<string, string>> {
+  const { credentials } = host
+  if (credentials === undefined) return {}
+  const pair = `${credentials.username}:${passwordOf(credentials).reveal()}`
+  return { authorization: `Basic ${Buffer.from(pair, 'utf8').toString('base64')}` }
+}
+
+async function trustOf(host: Host): Promise<HttpPeer['tls']> {
+  const tls = host.windows?.tls
+  const ca = tls?.ca_file === undefined ? undefined : await readFile(tls.ca_file, 'utf8')
+  return { ca, serverName: tls?.server_name }
+}
+
+/** Rejects with ProbeFailure: `auth_failed` for 401, `access_denied` for 403, `not_found` for 404, and all of HTTP's. */
+export async function readWindowsExporter(
+  host: Host,
+  wanted: ReadonlySet<string>,
+  { io, deadline, enter }: { io: Io; deadline: Deadline; enter: (stage: string) => void },
+): Promise<WindowsPage> {
+  if (host.windows === undefined)
+    throw new ProbeFailure('not_configured', `${host.name}: no windows_exporter address`)
+  const url = new URL(host.windows.url)
+  enter('resolve')
+  const name = url.hostname.replace(/^\[|\]$/g, '')
+  const addresses = isIP(name) === 0 ? await io.dns.resolve(name, host.resolvers, deadline) : [name]
+  const endpoint: Endpoint = {
+    address: addresses[0] ?? name,
+    port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+  }
+  enter('connect')
+  const tls = url.protocol === 'https:' ? await trustOf(host) : undefined
+  const session = await io.openHttp({ endpoint, host: name, tls }, deadline)
+  enter('read')
+  const headers = { accept: 'text/plain;version=0.0.4', ...(await authorization(host)) }
+  const answer = await session.ask(
+    { method: 'GET', path: `${url.pathname}${url.search}`, headers },
+    MOST_PAGE_BYTES,
+  )
+  const where = `${url.protocol}//${url.host}${url.pathname}`
+  if (answer.status === 401) throw new ProbeFailure('auth_failed', `${where}: HTTP 401`)
+  if (answer.status === 403) throw new ProbeFailure('access_denied', `${where}: HTTP 403`)
+  if (answer.status === 404) throw new ProbeFailure('not_found', `${where}: HTTP 404`)
+  if (answer.status !== 200) throw new ProbeFailure('protocol_error', `${where}: HTTP ${answer.status}`)
+  return { samples: parseExposition(answer.body, wanted), answer }
+}

@@ -1,0 +1,123 @@
+// Is the host's clock beyond what KMS accepts, or is it ours that is wrong? Judged only when the whole interval lies on
+// one side of the limit.
+import { CLOCK_LIMIT_SECONDS, EXPORTER_CLOCK_LIMIT_SECONDS } from '../../kms/thresholds.ts'
+import type { Evidence, Finding } from '../../model/finding.ts'
+import { halfWidth, midpoint, type Interval } from '../../model/interval.ts'
+import type { ClockSample } from '../../probes/clock.ts'
+import type { Cause } from '../causes.ts'
+import { cannotTell, cite, named, ruledOut, unanswered, type HostEvidence } from '../evidence.ts'
+import { beyond, corrected, reconcile } from './drift.ts'
+
+export interface ClockJudgement {
+  /** Host minus reference (or, without references, minus the exporter's own clock). */
+  readonly drift: Interval | undefined
+  readonly sources: readonly { readonly source: string; readonly agrees: boolean | undefined }[]
+  readonly findings: readonly [clockSkew: Finding<Cause>, exporterClockWrong: Finding<Cause>]
+}
+
+/** `+5 h 0 min`, `-0.8 ms`: two parts at most, for people. */
+export function sayOffset(seconds: number): string {
+  const sign = seconds < 0 ? '-' : '+'
+  const size = Math.abs(seconds)
+  if (size < 1) return `${sign}${(size * 1000).toFixed(1)} ms`
+  if (size < 60) return `${sign}${size.toFixed(2)} s`
+  if (size < 3600) return `${sign}${Math.floor(size / 60)} min ${Math.round(size % 60)} s`
+  return `${sign}${Math.floor(size / 3600)} h ${Math.floor((size % 3600) / 60)} min`
+}
+
+function sayInterval(interval: Interval): string {
+  const width = halfWidth(interval)
+  return `${sayOffset(midpoint(interval))} ± ${width < 1 ? `${(width * 1000).toFixed(1)} ms` : `${width.toFixed(2)} s`}`
+}
+
+function samplesOf({ clock, service }: HostEvidence): readonly { sample: ClockSample; evidence: Evidence }[] {
+  const all: { sample: ClockSample; evidence: Evidence }[] = []
+  for (const [result, samples] of [
+    [clock, clock?.reading?.samples],
+    [service, service?.reading?.clock],
+  ] as const) {
+    if (result === undefined) continue
+    for (const sample of samples ?? []) {
+      all.push({
+        sample,
+        evidence: cite(
+          result,
+          `${sample.source} says ${sayInterval(sample.offset)} from the exporter's clock`,
+        ),
+      })
+    }
+  }
+  return all
+}
+
+interface OwnClock {
+  /** Reference minus exporter. */
+  readonly interval: Interval | undefined
+  readonly evidence: readonly Evidence[]
+  readonly finding: Finding<Cause>
+}
+
+function judgeOwnClock({ references }: HostEvidence): OwnClock {
+  const cause = 'exporter_clock_wrong'
+  const answered = references.flatMap((result) =>
+    result.reading ? [{ result, offset: result.reading.offset }] : [],
+  )
+  const evidence = answered.map(({ result, offset }) =>
+    cite(result, `${result.target.key} is ${sayInterval(offset)} from the exporter's clock`),
+  )
+  const { interval } = reconcile(answered.map(({ offset }) => offset))
+  if (interval === undefined) {
+    const missing =
+      references.length === 0
+        ? 'no reference clock is configured (probes.clock.references)'
+        : answered.length === 0
+          ? 'no reference clock answers'
+          : 'the reference clocks contradict each other'
+    return { interval, evidence, finding: cannotTell(cause, missing, { for: evidence }) }
+  }
+  switch (beyond(interval, EXPORTER_CLOCK_LIMIT_SECONDS)) {
+    case 'beyond':
+      return { interval, evidence, finding: named(cause, evidence) }
+    case 'within':
+      return { interval, evidence, finding: ruledOut(cause, evidence) }
+    case 'straddles':
+      return {
+        interval,
+        evidence,
+        finding: cannotTell(cause, 'the references are too uncertain', { for: evidence }),
+      }
+  }
+}
+
+export function judgeClock(known: HostEvidence): ClockJudgement {
+  const cause = 'clock_skew'
+  const own = judgeOwnClock(known)
+  const samples = samplesOf(known)
+  const { interval, agrees } = reconcile(samples.map(({ sample }) => sample.offset))
+  const sources = samples.map(({ sample: { source } }, index) => ({ source, agrees: agrees[index] }))
+  const said = samples.map(({ evidence }) => evidence)
+  if (interval === undefined) {
+    const missing =
+      samples.length > 0
+        ? 'the sources contradict each other, and no majority agrees'
+        : known.clock?.failure
+          ? `no clock of the host answers; ${unanswered(known.clock)}`
+          : 'the clock has not been asked yet'
+    return { drift: undefined, sources, findings: [cannotTell(cause, missing, { for: said }), own.finding] }
+  }
+  const drift = corrected(interval, own.interval)
+  const agreeing = said.filter((_, index) => agrees[index] === true)
+  const evidence = own.finding.verdict === 'named' ? [...agreeing, ...own.evidence] : agreeing
+  const finding = {
+    beyond: () =>
+      named(
+        cause,
+        evidence,
+        said.filter((_, index) => agrees[index] === false),
+      ),
+    within: () => ruledOut(cause, evidence),
+    straddles: () =>
+      cannotTell(cause, `the drift is within ${sayInterval(drift)}: too uncertain to say`, { for: evidence }),
+  }[beyond(drift, CLOCK_LIMIT_SECONDS)]()
+  return { drift, sources, findings: [finding, own.finding] }
+}

@@ -1,0 +1,141 @@
+// Do the DNS records lead clients to this host? The SRV record: missing, stale, or with the wrong port; and the host's
+// own A and AAAA records.
+import type { Evidence, Finding } from '../../model/finding.ts'
+import { formatEndpoint } from '../../model/target.ts'
+import type { Cause } from '../causes.ts'
+import {
+  cannotTell,
+  cite,
+  expects,
+  isUninvited,
+  named,
+  ruledOut,
+  unanswered,
+  type HostEvidence,
+} from '../evidence.ts'
+
+const UNKNOWN_NAME = ['resolve_nxdomain', 'resolve_nodata']
+
+export function judgeMissing({ host, srv }: HostEvidence): Finding<Cause> {
+  const cause = 'srv_missing'
+  const absent: Evidence[] = []
+  const present: Evidence[] = []
+  const silent: Evidence[] = []
+  for (const result of srv) {
+    const { domain, resolver } = result.target
+    const names = result.reading?.records.some(({ target }) => target === host.name) ?? false
+    const at = `at ${formatEndpoint(resolver)}`
+    if (names) present.push(cite(result, `the record at ${formatEndpoint(resolver)} names the host`))
+    else if (!expects(domain, host)) continue
+    else if (result.reading === undefined) silent.push(cite(result, unanswered(result)))
+    else if (result.reading.referral) silent.push(cite(result, `${at}: a referral, no answer`))
+    else if (result.reading.records.length > 0)
+      absent.push(cite(result, `the records ${at} do not name the host`))
+    // A server that fails or refuses says nothing about the record; clients that ask it find no host all the same.
+    else absent.push(cite(result, `no SRV record ${at} (${result.reading.rcode})`))
+  }
+  if (absent.length > 0) return named(cause, absent, present)
+  if (present.length > 0) return ruledOut(cause, present)
+  return cannotTell(cause, silent.length > 0 ? 'no resolver answers' : 'no watched domain expects the host', {
+    for: silent,
+  })
+}
+
+export function judgeStale(known: HostEvidence, bound: boolean | undefined): Finding<Cause> {
+  const cause = 'srv_stale'
+  const { host, port, srv } = known
+  const naming = srv.flatMap((result) =>
+    result.reading?.records.some(({ target }) => target === host.name)
+      ? [cite(result, `the record at ${formatEndpoint(result.target.resolver)} names ${host.name}`)]
+      : [],
+  )
+  if (naming.length === 0) return cannotTell(cause, 'no SRV record names the host')
+  if (bound === true && port !== undefined)
+    return ruledOut(cause, [cite(port, 'the host that the record names serves')])
+  if (!host.discovered || srv.some(({ target: { domain } }) => expects(domain, host))) {
+    return ruledOut(cause, [
+      ...naming.map((each) => ({ ...each, says: 'the configuration expects this host' })),
+    ])
+  }
+  const unknownName = port?.failure !== undefined && UNKNOWN_NAME.includes(port.failure.reason)
+  if (port?.failure !== undefined && unknownName)
+    return named(cause, [...naming, cite(port, unanswered(port))])
+  if (port === undefined || bound === undefined)
+    return cannotTell(cause, 'it is not known yet whether the host serves', { for: naming })
+  if (!isUninvited(known)) {
+    return cannotTell(cause, 'no configuration says whether the host should exist (domains[].expect)', {
+      for: naming,
+    })
+  }
+  const says = port.reading?.addresses.map((each) => cite(port, `${each.address} ${each.says}`)) ?? []
+  return named(cause, [
+    ...naming,
+    ...says,
+    ...naming.map((each) => ({ ...each, says: 'the configuration does not expect this host' })).slice(0, 1),
+  ])
+}
+
+export function judgePort({ host, srv }: HostEvidence): Finding<Cause> {
+  const cause = 'srv_wrong_port'
+  // A discovered host's port is what the record says: there is nothing to compare it with.
+  if (host.discovered) return cannotTell(cause, 'the port is known from the SRV record only')
+  const wrong: Evidence[] = []
+  const right: Evidence[] = []
+  for (const result of srv) {
+    for (const { target, port } of result.reading?.records ?? []) {
+      if (target !== host.name) continue
+      const says = `the record at ${formatEndpoint(result.target.resolver)} says port ${port}; the host listens on ${host.port}`
+      if (port === host.port)
+        right.push(cite(result, `the record at ${formatEndpoint(result.target.resolver)} says port ${port}`))
+      else wrong.push(cite(result, says))
+    }
+  }
+  if (wrong.length > 0) return named(cause, wrong, right)
+  return right.length > 0 ? ruledOut(cause, right) : cannotTell(cause, 'no SRV record names the host')
+}
+
+export function judgeHostRecord(known: HostEvidence, bound: boolean | undefined): Finding<Cause> {
+  const cause = 'host_record_wrong'
+  const { host, port, srv } = known
+  if (port === undefined) return cannotTell(cause, 'the host has not been asked for yet')
+  const unresolved = port.failure ?? port.reading?.resolveFailure
+  if (unresolved !== undefined && UNKNOWN_NAME.includes(unresolved.reason)) {
+    const evidence = [cite(port, `${unresolved.reason}: ${unresolved.detail}`)]
+    const namedBySrv = srv.some(({ reading }) => reading?.records.some(({ target }) => target === host.name))
+    return host.discovered && namedBySrv
+      ? cannotTell(cause, 'the SRV record that names the host may be stale', { for: evidence })
+      : named(cause, evidence)
+  }
+  if (port.reading === undefined || unresolved !== undefined) {
+    return cannotTell(cause, port.failure ? unanswered(port) : 'the name could not be resolved')
+  }
+  const inDns = port.reading.addresses.filter((each) => each.inDns === true)
+  if (inDns.length === 0) return cannotTell(cause, 'the address is configured: no record is used')
+  if (host.addresses === undefined) {
+    return bound === true
+      ? ruledOut(cause, [cite(port, 'a KMS host answers at an address that DNS gives')])
+      : cannotTell(cause, 'no addresses are configured to compare the records with (hosts[].addresses)')
+  }
+  const listed = inDns.map(({ address }) => address).join(', ')
+  const absent = port.reading.addresses.filter((each) => each.inDns === false)
+  const should = host.addresses.join(', ')
+  const evidence: Evidence[] = []
+  if (inDns.some(({ expected }) => expected === false) || absent.length > 0) {
+    evidence.push(cite(port, `DNS says ${listed}; the configuration says ${should}`))
+  }
+  for (const result of srv) {
+    const lookup = result.reading?.targets.get(host.name)
+    if (lookup === undefined || lookup.addresses.length === 0) continue
+    if (lookup.addresses.some((address) => !host.addresses?.includes(address))) {
+      evidence.push(
+        cite(
+          result,
+          `${formatEndpoint(result.target.resolver)} says ${lookup.addresses.join(', ')}; the configuration says ${should}`,
+        ),
+      )
+    }
+  }
+  return evidence.length > 0
+    ? named(cause, evidence)
+    : ruledOut(cause, [cite(port, `DNS says ${listed}, as configured`)])
+}

@@ -1,0 +1,52 @@
+// Which hosts have to be judged again, and the judgements: one new outcome may concern one host, or all. Many hosts are
+// judged in small helpings, so that the event loop (and every latency measured meanwhile) is not held up.
+import type { Host } from '../config/targets.ts'
+import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
+import type { HostEvidence } from '../diagnosis/evidence.ts'
+import type { Store } from './store.ts'
+
+export function evidenceOf(host: Host, store: Pick<Store, 'latest' | 'all'>): HostEvidence {
+  return {
+    host,
+    port: store.latest('port', host.name),
+    clock: store.latest('clock', host.name),
+    service: store.latest('service', host.name),
+    srv: store.all('srv'),
+    references: store.all('reference'),
+  }
+}
+
+export interface Assessor {
+  touch(host: Host): void
+  forget(name: string): void
+  /** Judges everything that is due, at once. */
+  settle(): void
+  stop(): void
+}
+
+const HELPING_MILLISECONDS = 5
+
+export function createAssessor(store: Store, judged: (diagnosis: Diagnosis) => void): Assessor {
+  const due = new Map<string, Host>()
+  let scheduled: NodeJS.Immediate | undefined
+
+  function work(until: number): void {
+    scheduled = undefined
+    for (const [name, host] of due) {
+      due.delete(name)
+      judged(diagnose(evidenceOf(host, store)))
+      if (performance.now() > until) break
+    }
+    if (due.size > 0) scheduled = setImmediate(() => work(performance.now() + HELPING_MILLISECONDS))
+  }
+
+  return {
+    touch(host) {
+      due.set(host.name, host)
+      scheduled ??= setImmediate(() => work(performance.now() + HELPING_MILLISECONDS))
+    },
+    forget: (name) => void due.delete(name),
+    settle: () => work(Infinity),
+    stop: () => clearImmediate(scheduled),
+  }
+}

@@ -1,0 +1,69 @@
+// What is due when, to the millisecond, from a tick a second: items wait in a bucket for their second; those of the
+// second at hand stand sorted before one timer.
+import type { Clock } from '../io/clock.ts'
+
+export interface Calendar<T> {
+  /** `dueAt` in monotonic seconds; what is in the past fires at once. */
+  put(item: T, dueAt: number): void
+  /** To be called about once a second. Late ticks are made up for. */
+  tick(): void
+  stop(): void
+}
+
+export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) => void): Calendar<T> {
+  const buckets = new Map<number, { item: T; dueAt: number }[]>()
+  let soon: { item: T; dueAt: number }[] = []
+  let opened = Math.floor(clock.monotonicSeconds())
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+
+  function arm(): void {
+    clearTimeout(timer)
+    const [next] = soon
+    if (next === undefined || stopped) return
+    timer = setTimeout(fireDue, Math.max(0, (next.dueAt - clock.monotonicSeconds()) * 1000))
+  }
+
+  function fireDue(): void {
+    // A timer may fire a fraction of a millisecond early; half of one is no reason to sleep once more.
+    const now = clock.monotonicSeconds() + 0.0005
+    const due = soon.findIndex(({ dueAt }) => dueAt > now)
+    const fired = soon.splice(0, due === -1 ? soon.length : due)
+    for (const { item, dueAt } of fired) fire(item, dueAt)
+    arm()
+  }
+
+  return {
+    put(item, dueAt) {
+      const second = Math.floor(dueAt)
+      if (second > opened) {
+        const bucket = buckets.get(second)
+        if (bucket === undefined) buckets.set(second, [{ item, dueAt }])
+        else bucket.push({ item, dueAt })
+        return
+      }
+      const at = soon.findIndex((other) => other.dueAt > dueAt)
+      soon.splice(at === -1 ? soon.length : at, 0, { item, dueAt })
+      if (at === 0 || soon.length === 1) arm()
+    },
+    tick() {
+      // One second ahead, so that nothing has to wait for a tick that comes a little late.
+      const until = Math.floor(clock.monotonicSeconds()) + 1
+      if (until <= opened) return
+      for (const [second, bucket] of buckets) {
+        if (second > until) continue
+        soon.push(...bucket)
+        buckets.delete(second)
+      }
+      opened = until
+      soon.sort((a, b) => a.dueAt - b.dueAt)
+      arm()
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+      buckets.clear()
+      soon = []
+    },
+  }
+}

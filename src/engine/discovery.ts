@@ -1,0 +1,45 @@
+// Hosts that nobody configured but SRV records name. What a resolver last answered counts until it answers otherwise:
+// silence takes nobody away.
+import { isIP } from 'node:net'
+import type { Discovered } from '../config/targets.ts'
+import type { ResultOf } from '../probes/index.ts'
+
+export interface Discovery {
+  /** Returns whether the set of hosts changed. */
+  learn(result: ResultOf<'srv'>): boolean
+  /** Forgets resolvers and domains that are no longer asked. Returns whether the set of hosts changed. */
+  keep(srvTargetKeys: ReadonlySet<string>): boolean
+  hosts(): readonly Discovered[]
+}
+
+export function createDiscovery(): Discovery {
+  const byTarget = new Map<string, readonly Discovered[]>()
+  let current: readonly Discovered[] = []
+
+  function changed(): boolean {
+    const byName = new Map<string, Discovered>()
+    for (const hosts of byTarget.values()) {
+      for (const host of hosts) if (!byName.has(host.name)) byName.set(host.name, host)
+    }
+    const next = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    const same = JSON.stringify(next) === JSON.stringify(current)
+    current = next
+    return !same
+  }
+
+  return {
+    learn({ target, reading }) {
+      if (reading === undefined) return false
+      const named = reading.records
+        .filter((record) => record.target !== '.' && isIP(record.target) === 0)
+        .map((record) => ({ name: record.target, port: record.port }))
+      byTarget.set(target.key, named)
+      return changed()
+    },
+    keep(keys) {
+      for (const key of byTarget.keys()) if (!keys.has(key)) byTarget.delete(key)
+      return changed()
+    },
+    hosts: () => current,
+  }
+}

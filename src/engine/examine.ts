@@ -1,0 +1,43 @@
+// Everything about one host, now: for `/probe` and for `diagnose`. Nothing is kept; the schedule goes on beside it.
+import type { Estate, Host } from '../config/targets.ts'
+import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
+import type { Io } from '../io/io.ts'
+import type { Log } from '../model/log.ts'
+import type { Result } from '../model/result.ts'
+import { probes, type ProbeName } from '../probes/index.ts'
+import { evidenceOf } from './assess.ts'
+import { plan, type Task } from './plan.ts'
+import { run } from './run.ts'
+import { createStore } from './store.ts'
+
+export interface Examination {
+  readonly diagnosis: Diagnosis
+  readonly tasks: readonly Task[]
+  readonly results: readonly Result[]
+}
+
+export interface ExamineOptions {
+  readonly io: Io
+  readonly log: Log
+  readonly only?: readonly ProbeName[] | undefined
+  readonly mostSeconds?: number | undefined
+  readonly onResult?: (result: Result, done: number, total: number) => void
+}
+
+/** `host` is one of the estate's. Never rejects for what a peer does. */
+export async function examine(host: Host, estate: Estate, options: ExamineOptions): Promise<Examination> {
+  const { io, log, only, mostSeconds, onResult } = options
+  const chosen = Object.values(probes).filter(({ name }) => only === undefined || only.includes(name))
+  const tasks = plan({ ...estate, hosts: [host] }, chosen)
+  const store = createStore()
+  let done = 0
+  const results = await Promise.all(
+    tasks.map(async (task) => {
+      const result = await run(task, { io, log, mostSeconds })
+      store.put(result)
+      onResult?.(result, ++done, tasks.length)
+      return result
+    }),
+  )
+  return { diagnosis: diagnose(evidenceOf(host, store)), tasks, results }
+}

@@ -1,0 +1,213 @@
+// When is what asked. node-cron ticks once a second (and at each firing of a cron expression); from there on:
+// - runs of one probe are spread over its interval by a stable hash of the target, never bunched at the tick;
+// - a target is never asked the same question twice at once;
+// - at most so many runs are in flight in all, and so many for one group (a host);
+// - at the start, and for a target new after a reload, everything is asked once within a few seconds.
+// What is late is measured; what is skipped is counted.
+import type { Clock } from '../io/clock.ts'
+import type { Schedule } from '../model/target.ts'
+import { createCalendar } from './calendar.ts'
+import type { Ticker } from './cron.ts'
+import type { Task } from './plan.ts'
+import { phaseOf } from './shard.ts'
+
+export interface Limits {
+  readonly concurrency: number
+  readonly perGroup: number
+}
+
+/** `overlap`: the run before has not ended. `overloaded`: it has not even begun. */
+export type SkipReason = 'overlap' | 'overloaded'
+
+export interface ScheduleEvents {
+  /** Never rejects. */
+  run(task: Task): Promise<void>
+  started(task: Task, lagSeconds: number): void
+  skipped(task: Task, why: SkipReason): void
+}
+
+export interface Scheduler {
+  readonly inFlight: number
+  /** Replaces the tasks. Those with a known key and an unchanged schedule keep their place in time. */
+  set(tasks: readonly Task[], limits: Limits): void
+  /** Nothing new begins; what is in flight ends by itself. */
+  stop(): void
+}
+
+interface Entry {
+  task: Task
+  readonly phase: number
+  state: 'idle' | 'waiting' | 'running'
+  /** Monotonic seconds; of the run that is waiting or running. */
+  dueAt: number
+  /** Outdated places in the calendar are known by their number. */
+  place: number
+}
+
+interface Group {
+  running: number
+  readonly waiting: Entry[]
+}
+
+const START_SPREAD_SECONDS = 3
+const CRON_SPREAD_SECONDS = 10
+
+function sameSchedule(a: Schedule, b: Schedule): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** The first moment after `after` that has this phase (0 to 1) within the interval. */
+export function nextInPhase(phase: number, seconds: number, after: number): number {
+  const next = (Math.floor(after / seconds - phase) + 1 + phase) * seconds
+  return next > after ? next : next + seconds
+}
+
+export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEvents): Scheduler {
+  const entries = new Map<string, Entry>()
+  const groups = new Map<string, Group>()
+  const crons = new Map<string, () => void>()
+  const calendar = createCalendar<{ entry: Entry; place: number }>(clock, ({ entry, place }, dueAt) => {
+    if (entry.place === place) fire(entry, dueAt)
+  })
+  const stopTicking = ticker.every('* * * * * *', calendar.tick)
+  let queue: Entry[] = []
+  let limits: Limits = { concurrency: 1, perGroup: 1 }
+  let inFlight = 0
+  let stopped = false
+
+  function placeAt(entry: Entry, dueAt: number): void {
+    calendar.put({ entry, place: ++entry.place }, dueAt)
+  }
+
+  function fire(entry: Entry, dueAt: number): void {
+    const { schedule } = entry.task.target
+    if (schedule.kind === 'every') {
+      // The start is spread otherwise than the regular runs: between the two lies at least half an interval. Slots
+      // that went by while the process was suspended are not made up for.
+      const after = Math.max(dueAt + schedule.seconds / 2, clock.monotonicSeconds())
+      placeAt(entry, nextInPhase(entry.phase, schedule.seconds, after))
+    }
+    if (entry.state === 'idle') {
+      entry.state = 'waiting'
+      entry.dueAt = dueAt
+      admit(entry)
+    } else {
+      events.skipped(entry.task, entry.state === 'running' ? 'overlap' : 'overloaded')
+    }
+  }
+
+  function groupOf(entry: Entry): Group {
+    const name = entry.task.target.group
+    let group = groups.get(name)
+    if (group === undefined) groups.set(name, (group = { running: 0, waiting: [] }))
+    return group
+  }
+
+  function admit(entry: Entry): void {
+    const group = groupOf(entry)
+    if (group.running >= limits.perGroup) group.waiting.push(entry)
+    else if (inFlight >= limits.concurrency) queue.push(entry)
+    else void begin(entry, group)
+  }
+
+  async function begin(entry: Entry, group: Group): Promise<void> {
+    if (stopped || entries.get(entry.task.key) !== entry) {
+      entry.state = 'idle'
+      return
+    }
+    const { task } = entry
+    inFlight++
+    group.running++
+    entry.state = 'running'
+    events.started(task, Math.max(0, clock.monotonicSeconds() - entry.dueAt))
+    await events.run(task)
+    inFlight--
+    group.running--
+    entry.state = 'idle'
+    while (group.running < limits.perGroup && group.waiting.length > 0) {
+      const next = group.waiting.shift()
+      if (next !== undefined) admit(next)
+    }
+    if (group.running === 0) groups.delete(task.target.group)
+    drain()
+  }
+
+  function drain(): void {
+    if (queue.length === 0) return
+    const waiting = queue
+    queue = []
+    let taken = 0
+    while (taken < waiting.length && inFlight < limits.concurrency) {
+      const entry = waiting[taken++]
+      if (entry !== undefined) admit(entry)
+    }
+    queue = [...waiting.slice(taken), ...queue]
+  }
+
+  function fireCron(expression: string): void {
+    const spread = Math.min(CRON_SPREAD_SECONDS, ticker.gapSeconds(expression) / 2)
+    for (const entry of entries.values()) {
+      const { schedule } = entry.task.target
+      if (schedule.kind !== 'cron' || schedule.expression !== expression) continue
+      placeAt(entry, clock.monotonicSeconds() + entry.phase * spread)
+    }
+  }
+
+  return {
+    get inFlight() {
+      return inFlight
+    },
+
+    set(tasks, newLimits) {
+      limits = newLimits
+      const wanted = new Map(tasks.map((task) => [task.key, task]))
+      for (const [key, entry] of entries) {
+        if (wanted.has(key)) continue
+        entries.delete(key)
+        entry.place++
+      }
+      const now = clock.monotonicSeconds()
+      for (const [key, task] of wanted) {
+        const known = entries.get(key)
+        const phase = known?.phase ?? phaseOf(key)
+        if (known !== undefined && sameSchedule(known.task.target.schedule, task.target.schedule)) {
+          known.task = task
+          continue
+        }
+        if (known !== undefined) known.place++
+        const entry: Entry = known ?? { task, phase, state: 'idle', dueAt: now, place: 0 }
+        entry.task = task
+        entries.set(key, entry)
+        const { schedule } = task.target
+        const spread =
+          schedule.kind === 'every' ? Math.min(START_SPREAD_SECONDS, schedule.seconds) : START_SPREAD_SECONDS
+        placeAt(entry, now + phase * spread)
+      }
+      const expressions = new Set(
+        tasks.flatMap(({ target: { schedule } }) => (schedule.kind === 'cron' ? [schedule.expression] : [])),
+      )
+      for (const [expression, stop] of crons) {
+        if (expressions.has(expression)) continue
+        stop()
+        crons.delete(expression)
+      }
+      for (const expression of expressions) {
+        if (!crons.has(expression))
+          crons.set(
+            expression,
+            ticker.every(expression, () => fireCron(expression)),
+          )
+      }
+      calendar.tick()
+      drain()
+    },
+
+    stop() {
+      stopped = true
+      stopTicking()
+      for (const stop of crons.values()) stop()
+      calendar.stop()
+      queue = []
+    },
+  }
+}

@@ -1,0 +1,246 @@
+// Can a client reach the service? Asks DNS for every address of the host, connects to each, and binds to the KMS RPC
+// interface (C706 12.6, MS-RPCE 2.2.2): the first thing a client does, and the last that we do. No request is ever sent.
+// A second context with a random interface is the negative control: who accepts that as well accepts anything.
+import { randomUUID } from 'node:crypto'
+import { isIP } from 'node:net'
+import type { Host } from '../config/targets.ts'
+import type { Connection } from '../io/tcp.ts'
+import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
+import type { Target } from '../model/target.ts'
+import { decodeBindAnswer, encodeBind, frameRpc, KMS_INTERFACE, type BindAnswer } from '../protocol/dcerpc.ts'
+import type { Probe, Visit } from './probe.ts'
+
+export const LISTENERS = [
+  'kms',
+  'other_rpc',
+  'accepts_anything',
+  'rpc_fault',
+  'not_rpc',
+  'silent',
+  'closes',
+] as const
+
+/** What answers on the port: a KMS host, another RPC server, one that accepts any interface, or no RPC server at all. */
+export type Listener = (typeof LISTENERS)[number]
+
+export interface AddressOutcome {
+  readonly address: string
+  /** Whether the host's A or AAAA records name it; undefined where no record was asked for. */
+  readonly inDns: boolean | undefined
+  /** Whether the configuration names it; undefined where it names none. */
+  readonly expected: boolean | undefined
+  /** SYN to connected; undefined while not open. */
+  readonly connectSeconds?: number
+  readonly connectFailure?: Reason
+  readonly listener?: Listener
+  /** Bind to its answer; undefined without an answer. */
+  readonly bindSeconds?: number
+  /** One sentence for people. */
+  readonly says: string
+}
+
+export interface PortReading {
+  readonly addresses: readonly AddressOutcome[]
+  /** Why the name gave no address, when the configured addresses could be tried all the same. */
+  readonly resolveFailure?: { readonly reason: Reason; readonly detail: string }
+}
+
+export interface PortTarget extends Target {
+  readonly host: Host
+}
+
+/** More addresses than any one host has; what DNS says beyond them is not tried. */
+const MOST_ADDRESSES = 16
+const CALL_ID = 1
+
+function judge(answer: BindAnswer): { listener: Listener; says: string } {
+  switch (answer.kind) {
+    case 'fault':
+      return {
+        listener: 'rpc_fault',
+        says: `an RPC server that answers a bind with fault 0x${answer.status.toString(16)}`,
+      }
+    case 'nak':
+      return { listener: 'other_rpc', says: `an RPC server that refuses the bind (reason ${answer.reason})` }
+    case 'ack': {
+      const [kms, control] = answer.results
+      if (kms?.result !== 'acceptance')
+        return { listener: 'other_rpc', says: 'an RPC server without the KMS interface' }
+      if (control === undefined || control.result === 'acceptance') {
+        return { listener: 'accepts_anything', says: 'accepts the KMS interface, but any other just as well' }
+      }
+      return { listener: 'kms', says: 'the KMS RPC interface accepts a bind' }
+    }
+  }
+}
+
+async function bind(
+  connection: Connection,
+  visit: Visit,
+): Promise<Partial<AddressOutcome> & { says: string }> {
+  const control = { uuid: randomUUID(), major: 1, minor: 0 }
+  const request = encodeBind({ callId: CALL_ID, interfaces: [KMS_INTERFACE, control] })
+  try {
+    const answer = await visit.io.exchange(connection, request, frameRpc, visit.deadline)
+    const bindSeconds = answer.received.monotonicSeconds - answer.sent.monotonicSeconds
+    return { ...judge(decodeBindAnswer(answer.bytes, CALL_ID)), bindSeconds }
+  } catch (error) {
+    if (error instanceof MalformedMessage)
+      return { listener: 'not_rpc', says: `not an RPC server: ${error.message}` }
+    if (!(error instanceof ProbeFailure)) throw error
+    if (error.reason === 'timeout') return { listener: 'silent', says: 'connects, but never answers a bind' }
+    if (error.reason === 'connect_reset')
+      return { listener: 'closes', says: 'connects, then closes without an answer' }
+    if (error.reason === 'too_large') return { listener: 'not_rpc', says: error.message }
+    throw error
+  }
+}
+
+async function tryAddress(
+  address: string,
+  port: number,
+  visit: Visit,
+): Promise<Partial<AddressOutcome> & { says: string }> {
+  let connection: Connection
+  try {
+    connection = await visit.io.connect({ address, port }, visit.deadline)
+  } catch (error) {
+    if (!(error instanceof ProbeFailure) || !error.reason.startsWith('connect_')) throw error
+    return { connectFailure: error.reason, says: CONNECT_SAYS[error.reason] ?? error.message }
+  }
+  visit.enter('bind')
+  const outcome = await bind(connection, visit)
+  connection.socket.destroy()
+  return { connectSeconds: connection.connectSeconds, ...outcome }
+}
+
+const CONNECT_SAYS: Partial<Record<Reason, string>> = {
+  connect_refused: 'refuses connections: the machine answers, nobody listens there',
+  connect_timeout: 'does not answer connection attempts',
+  connect_unreachable: 'cannot be reached: no route, or the network says so',
+  connect_reset: 'resets connection attempts',
+}
+
+/** The addresses to try: what DNS says, and what the configuration says, whether or not they agree. */
+async function addressesOf(
+  host: Host,
+  visit: Visit,
+): Promise<{ dns: readonly string[] | undefined; failure?: ProbeFailure }> {
+  if (host.connectTo !== undefined || isIP(host.name) !== 0) return { dns: undefined }
+  try {
+    return { dns: await visit.io.dns.resolve(host.name, host.resolvers, visit.deadline) }
+  } catch (error) {
+    if (!(error instanceof ProbeFailure) || host.addresses === undefined) throw error
+    return { dns: [], failure: error }
+  }
+}
+
+export const port: Probe<'port', PortTarget, PortReading> = {
+  name: 'port',
+  question: 'Can a client reach the KMS service on this host?',
+  stages: ['resolve', 'connect', 'bind'],
+  identity: ['host'],
+
+  targets: ({ hosts }) =>
+    hosts.map((host) => ({
+      key: host.name,
+      labels: { host: host.name },
+      schedule: host.probes.port.schedule,
+      timeoutSeconds: host.probes.port.timeout,
+      group: host.name,
+      host,
+    })),
+
+  async measure({ host }, visit) {
+    visit.enter('resolve')
+    const { dns, failure } = await addressesOf(host, visit)
+    const literal = host.connectTo ?? host.name
+    const configured = host.addresses ?? []
+    const addresses = [...new Set(dns === undefined ? [literal] : [...dns, ...configured])].slice(
+      0,
+      MOST_ADDRESSES,
+    )
+    visit.enter('connect')
+    const outcomes = await Promise.all(
+      addresses.map(async (address): Promise<AddressOutcome> => ({
+        address,
+        inDns: dns?.includes(address),
+        expected: host.addresses?.includes(address),
+        ...(await tryAddress(address, host.port, visit)),
+      })),
+    )
+    if (failure === undefined) return { addresses: outcomes }
+    return { addresses: outcomes, resolveFailure: { reason: failure.reason, detail: failure.message } }
+  },
+
+  metrics: [
+    {
+      name: 'winkms_port_open',
+      type: 'gauge',
+      help: 'Whether a TCP connection to the KMS port succeeded (1) or not (0), for each A and AAAA address.',
+      labels: ['host', 'address'],
+      samples: ({ addresses }, emit) => {
+        for (const outcome of addresses) emit(outcome.connectFailure === undefined, outcome.address)
+      },
+    },
+    {
+      name: 'winkms_port_failure_info',
+      type: 'gauge',
+      help: 'Why the TCP connection failed; present, as 1, only while it does.',
+      labels: ['host', 'address', 'reason'],
+      samples: ({ addresses }, emit) => {
+        for (const { address, connectFailure } of addresses) {
+          if (connectFailure !== undefined) emit(1, address, connectFailure)
+        }
+      },
+    },
+    {
+      name: 'winkms_port_connect_duration_seconds',
+      type: 'gauge',
+      help: 'From SYN to connected.',
+      labels: ['host', 'address'],
+      samples: ({ addresses }, emit) => {
+        for (const outcome of addresses) emit(outcome.connectSeconds, outcome.address)
+      },
+    },
+    {
+      name: 'winkms_rpc_bound',
+      type: 'gauge',
+      help: 'Whether the KMS RPC interface, and not just any, accepted a bind. No request is sent. Absent while the port is not open.',
+      labels: ['host', 'address'],
+      samples: ({ addresses }, emit) => {
+        for (const { address, listener } of addresses)
+          emit(listener === undefined ? undefined : listener === 'kms', address)
+      },
+    },
+    {
+      name: 'winkms_port_listener',
+      type: 'gauge',
+      help: 'What answers on the open KMS port: 1 on one of kms, other_rpc, accepts_anything, rpc_fault, not_rpc, silent, closes.',
+      labels: ['host', 'address', 'listener'],
+      samples: ({ addresses }, emit) => {
+        for (const { address, listener } of addresses) {
+          if (listener !== undefined) for (const kind of LISTENERS) emit(kind === listener, address, kind)
+        }
+      },
+    },
+    {
+      name: 'winkms_rpc_bind_duration_seconds',
+      type: 'gauge',
+      help: 'From RPC bind to its answer.',
+      labels: ['host', 'address'],
+      samples: ({ addresses }, emit) => {
+        for (const outcome of addresses) emit(outcome.bindSeconds, outcome.address)
+      },
+    },
+    {
+      name: 'winkms_host_address_expected',
+      type: 'gauge',
+      help: 'Whether an address in DNS is among the configured ones; absent without configured addresses.',
+      labels: ['host', 'address'],
+      samples: ({ addresses }, emit) => {
+        for (const outcome of addresses) if (outcome.inDns === true) emit(outcome.expected, outcome.address)
+      },
+    },
+  ],
+}

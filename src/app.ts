@@ -1,0 +1,259 @@
+// The composition root. A result's way is three lines in `accept`: into the store, onto the page for the scrape, and to
+// the diagnosis of the hosts that it concerns. Construction starts nothing.
+import type { Config } from './config/schema.ts'
+import { estateOf, hostNamed, type Estate, type Host, type MachineFacts } from './config/targets.ts'
+import { createAssessor } from './engine/assess.ts'
+import { createTicker, type Ticker } from './engine/cron.ts'
+import { createDiscovery } from './engine/discovery.ts'
+import { examine, type Examination } from './engine/examine.ts'
+import { plan, type Task } from './engine/plan.ts'
+import { run } from './engine/run.ts'
+import { createScheduler } from './engine/schedule.ts'
+import { ownedBy, type Shard } from './engine/shard.ts'
+import { createStore } from './engine/store.ts'
+import type { Diagnosis } from './diagnosis/diagnose.ts'
+import type { Io } from './io/io.ts'
+import { recordSet } from './kms/srv.ts'
+import type { Log } from './model/log.ts'
+import type { Result } from './model/result.ts'
+import { probes, type ProbeName, type ResultOf } from './probes/index.ts'
+import { constantMetrics, domainMetrics, FAMILIES } from './views/catalogue.ts'
+import { createBook, writeLines, type Format } from './views/lines.ts'
+import { linesOfDiagnosis, linesOfHost, linesOfResult } from './views/subjects.ts'
+import { nothingFound } from './views/nothing-found.ts'
+import { createSelfMetrics, type BuildInfo } from './views/prometheus.ts'
+import type { Snapshot } from './views/snapshot.ts'
+
+export interface DaemonOptions {
+  readonly config: Config
+  readonly machine: MachineFacts
+  readonly io: Io
+  readonly log: Log
+  readonly build: BuildInfo
+  readonly shard?: Shard | undefined
+  readonly ticker?: Ticker
+}
+
+export type Daemon = ReturnType<typeof createDaemon>
+
+export function createDaemon({ machine, io, log, build, shard, ...options }: DaemonOptions) {
+  let config = options.config
+  let estate: Estate = estateOf(config, machine, [])
+  let tasks = new Map<string, Task>()
+  /** Those that are ours: all of the estate's, or this shard's. */
+  let hosts = new Map<string, Host>()
+  let phase: 'new' | 'running' | 'stopping' = 'new'
+  const startedAtSeconds = io.clock.wallSeconds()
+  const store = createStore()
+  const discovery = createDiscovery()
+  const book = createBook(FAMILIES)
+  const diagnoses = new Map<string, { diagnosis: Diagnosis; sinceSeconds: number }>()
+  const running = new Set<Promise<void>>()
+  const assessor = createAssessor(store, judge)
+  const scheduler = createScheduler(io.clock, options.ticker ?? createTicker(log), {
+    async run(task) {
+      const work = run(task, { io, log }).then((result) => accept(task, result))
+      running.add(work)
+      await work.finally(() => running.delete(work))
+    },
+    started: (task, lagSeconds) => self.lag.observe({ probe: task.probe.name }, lagSeconds),
+    skipped(task, why) {
+      self.skipped.inc({ probe: task.probe.name, why })
+      log.debug({ probe: task.probe.name, target: task.target.key, why }, 'a run was skipped')
+    },
+  })
+  const self = createSelfMetrics(build, () => scheduler.inFlight)
+  book.set('constant', writeLines(constantMetrics, null, null, {}))
+
+  function accept(task: Task, result: Result): void {
+    self.probeDuration.observe({ probe: result.probe }, result.durationSeconds)
+    self.probes.inc({ probe: result.probe, outcome: result.failure?.reason ?? 'answered' })
+    // The target may have gone, or changed its question, while it was being asked.
+    if (tasks.get(task.key)?.fingerprint !== task.fingerprint) return
+    const before = store.latest(task.probe.name, task.target.key)
+    logResult(task, result, before)
+    store.put(result)
+    book.set(task.key, linesOfResult(task, result))
+    concern(result, before)
+  }
+
+  function logResult({ probe, target }: Task, result: Result, before: Result | undefined): void {
+    const fields = {
+      probe: probe.name,
+      target: target.key,
+      durationSeconds: result.durationSeconds,
+      ...result.failure,
+    }
+    if (result.failure?.reason === before?.failure?.reason && before !== undefined) log.debug(fields, 'asked')
+    else if (result.failure !== undefined) log.warn(fields, 'no answer')
+    else if (before !== undefined) log.info(fields, 'answers again')
+    else log.debug(fields, 'first answer')
+  }
+
+  /** Has the hosts judged again that this outcome is about. `before` is the outcome that it replaces. */
+  function concern(result: Result, before: Result | undefined): void {
+    switch (result.probe as ProbeName) {
+      case 'port':
+      case 'clock':
+      case 'service':
+        return touch([result.target.key])
+      case 'reference':
+        return touch(hosts.keys())
+      case 'srv': {
+        const answer = store.latest('srv', result.target.key)
+        if (answer === undefined) return
+        const { domain } = answer.target
+        summariseDomain(domain.name)
+        if (config.discovery.from_srv && discovery.learn(answer)) replan()
+        touch(domain.expect.map(({ target }) => target))
+        touch(answer.reading?.targets.keys() ?? [])
+        // What is no longer named has to hear of it too.
+        touch((before as typeof answer | undefined)?.reading?.targets.keys() ?? [])
+      }
+    }
+  }
+
+  function touch(names: Iterable<string>): void {
+    for (const name of names) {
+      const host = hosts.get(name)
+      if (host !== undefined) assessor.touch(host)
+    }
+  }
+
+  function answersOf(domain: string): readonly ResultOf<'srv'>[] {
+    return store.all('srv').filter(({ target }) => target.domain.name === domain)
+  }
+
+  function isConsistent(domain: string): boolean | undefined {
+    const sets = answersOf(domain).flatMap(({ reading }) => (reading ? [recordSet(reading.records)] : []))
+    return sets.length < 2 ? undefined : new Set(sets).size === 1
+  }
+
+  function summariseDomain(domain: string): void {
+    book.set(
+      `domain/${domain}`,
+      writeLines(domainMetrics, { consistent: isConsistent(domain) }, null, { domain }),
+    )
+  }
+
+  function judge(diagnosis: Diagnosis): void {
+    const { name } = diagnosis.host
+    if (!hosts.has(name)) return
+    const before = diagnoses.get(name)
+    const same = before?.diagnosis.serving === diagnosis.serving
+    const sinceSeconds = same && before ? before.sinceSeconds : io.clock.wallSeconds()
+    diagnoses.set(name, { diagnosis, sinceSeconds })
+    book.set(`diagnosis/${name}`, linesOfDiagnosis(diagnosis))
+    if (same) return
+    const causes = diagnosis.findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause)
+    if (diagnosis.serving === false) log.warn({ host: name, causes }, 'the host does not serve')
+    else if (diagnosis.serving === true) log.info({ host: name }, 'the host serves')
+  }
+
+  function replan(): void {
+    estate = estateOf(config, machine, config.discovery.from_srv ? discovery.hosts() : [])
+    hosts = new Map(estate.hosts.flatMap((host) => (ownedBy(shard, host.name) ? [[host.name, host]] : [])))
+    const all = plan({ ...estate, hosts: [...hosts.values()] }, Object.values(probes))
+    const before = tasks
+    tasks = new Map(all.map((task) => [task.key, task]))
+    for (const [key, task] of before) {
+      if (tasks.get(key)?.fingerprint === task.fingerprint) continue
+      book.delete(key)
+      store.delete(task.probe.name, task.target.key)
+    }
+    for (const name of diagnoses.keys()) {
+      if (hosts.has(name)) continue
+      for (const owner of [`diagnosis/${name}`, `host/${name}`]) book.delete(owner)
+      diagnoses.delete(name)
+      assessor.forget(name)
+    }
+    const domains = new Set(estate.domains.map(({ name }) => name))
+    for (const key of before.values()) {
+      const domain = key.target.labels['domain']
+      if (domain !== undefined && !domains.has(domain)) book.delete(`domain/${domain}`)
+    }
+    for (const host of hosts.values()) {
+      book.set(`host/${host.name}`, linesOfHost(host))
+      assessor.touch(host)
+    }
+    for (const name of Object.keys(probes) as ProbeName[]) {
+      self.targets.set({ probe: name }, all.filter(({ probe }) => probe.name === name).length)
+    }
+    scheduler.set(all, { concurrency: config.limits.concurrency, perGroup: config.limits.per_host })
+  }
+
+  function use(next: Config): void {
+    config = next
+    // Resolvers that are no longer asked must not keep hosts alive.
+    const keys = new Set(probes.srv.targets(estateOf(config, machine, [])).map(({ key }) => key))
+    discovery.keep(keys)
+    self.reloadSuccessful.set(1)
+    self.reloadTimestamp.set(io.clock.wallSeconds())
+    replan()
+  }
+
+  return {
+    self,
+    get config() {
+      return config
+    },
+    get estate() {
+      return estate
+    },
+    get phase() {
+      return phase
+    },
+    start() {
+      phase = 'running'
+      use(config)
+    },
+    /** Results of targets that ask the same as before are kept; series of the others are gone at once. */
+    reload(next: Config) {
+      use(next)
+    },
+    reloadFailed() {
+      self.reloadSuccessful.set(0)
+    },
+    async *metrics(format: Format): AsyncGenerator<string> {
+      yield* book.render(format)
+      yield await self.render(format)
+      if (format === 'openmetrics') yield '# EOF\n'
+    },
+    snapshot(): Snapshot {
+      assessor.settle()
+      return {
+        atSeconds: io.clock.wallSeconds(),
+        startedAtSeconds,
+        hosts: [...diagnoses.values()].map((view) => ({
+          ...view,
+          results: resultsOf(view.diagnosis.host.name),
+        })),
+        domains: estate.domains.map(({ name }) => ({
+          name,
+          consistent: isConsistent(name),
+          results: answersOf(name),
+        })),
+        references: store.all('reference'),
+        failures: store.failures(),
+        nothingFound: estate.hosts.length > 0 ? undefined : nothingFound(estate, store.all('srv')),
+      }
+    },
+    /** A host that is not watched, as if an SRV record had named it. */
+    adHocHost: (name: string): Host => hostNamed(config, machine, name),
+    /** One run of everything about one host, now. */
+    examine: (host: Host, only?: readonly ProbeName[], mostSeconds?: number): Promise<Examination> =>
+      examine(host, estate, { io, log, only, mostSeconds }),
+    /** Begins nothing more, and waits for what is in flight: every run ends with its own deadline. */
+    async stop() {
+      phase = 'stopping'
+      scheduler.stop()
+      assessor.stop()
+      await Promise.allSettled(running)
+    },
+  }
+
+  function resultsOf(host: string): readonly Result[] {
+    const own = (['port', 'clock', 'service'] as const).map((probe) => store.latest(probe, host))
+    return own.filter((result) => result !== undefined)
+  }
+}

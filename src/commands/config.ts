@@ -1,0 +1,31 @@
+// `config check FILE`, `config schema`, `config example`.
+import { exampleConfig } from '../config/example.ts'
+import { configJsonSchema } from '../config/json-schema.ts'
+import { loadConfiguration, problemsText } from './configuration.ts'
+import { EXIT, type Context } from './context.ts'
+import { parse, UsageError, type Command } from './options.ts'
+
+export const configCommand: Command = {
+  name: 'config',
+  usage: 'winkms-exporter config check FILE | schema | example',
+  summary:
+    'check: all that is wrong with a file. schema: JSON Schema for editors. example: a file to start from.',
+  flags: {},
+}
+
+export function config(argv: readonly string[], context: Context): number {
+  const [what, file, ...more] = parse(configCommand, argv).positionals
+  if (what === 'schema' && file === undefined) context.out(`${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+  else if (what === 'example' && file === undefined) context.out(exampleConfig)
+  else if (what === 'check' && file !== undefined && more.length === 0) {
+    const loaded = loadConfiguration(file)
+    if (loaded.config === undefined) {
+      context.err(`${problemsText(loaded)}\n`)
+      return EXIT.failed
+    }
+    const { hosts, domains } = loaded.config
+    const where = domains === undefined ? "the machine's own search domains" : `${domains.length} domains`
+    context.out(`${file}: correct (${hosts.length} hosts, ${where})\n`)
+  } else throw new UsageError(`usage: ${configCommand.usage}`)
+  return EXIT.ok
+}

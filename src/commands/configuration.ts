@@ -1,0 +1,17 @@
+// Finding and reading the configuration, for every command that needs one.
+import { checkCron } from '../engine/cron.ts'
+import { formatProblem, parseConfig, readConfig, type Loaded } from '../config/load.ts'
+import type { Flag } from './options.ts'
+
+export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
+  'config.file': { value: 'FILE', help: 'the configuration (YAML); without it, hosts are found through DNS' },
+}
+
+/** No file means every default: zero configuration. */
+export function loadConfiguration(file: string | undefined): Loaded {
+  return file === undefined ? parseConfig('', { file: '(none)', checkCron }) : readConfig(file, { checkCron })
+}
+
+export function problemsText({ problems }: Loaded): string {
+  return problems.map(formatProblem).join('\n')
+}

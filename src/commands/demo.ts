@@ -1,0 +1,104 @@
+// `demo`: the daemon over a simulated estate on loopback, one host for every cause. No Windows, no privileges.
+import { parseConfig, formatProblem } from '../config/load.ts'
+import { checkCron } from '../engine/cron.ts'
+import { writeFile } from 'node:fs/promises'
+import { EXIT, type Context } from './context.ts'
+import { createLogger, LOG_FLAGS } from './logger.ts'
+import { parse, UsageError, type Command } from './options.ts'
+import { parseWebFlags, runDaemon, WEB_FLAGS } from './serve.ts'
+
+export const demoCommand: Command = {
+  name: 'demo',
+  usage: 'winkms-exporter demo [flags]',
+  summary:
+    'The exporter over a simulated estate on loopback: healthy hosts, and one for every cause it can tell.',
+  flags: {
+    ...WEB_FLAGS,
+    'web.listen-address': {
+      value: 'ADDRESS',
+      repeatable: true,
+      fallback: '127.0.0.1:11688',
+      help: '[host]:port to listen on',
+    },
+    'demo.exporter-clock-off': {
+      value: 'SECONDS',
+      fallback: '0',
+      help: "how far to pretend the exporter's own clock is off",
+    },
+    'demo.network': {
+      value: 'A.B',
+      fallback: '127.88',
+      help: 'the first two numbers of the loopback addresses to use',
+    },
+    'demo.write-config': {
+      value: 'FILE',
+      help: 'write the configuration of the estate there, for other commands',
+    },
+    ...LOG_FLAGS,
+    'log.level': { value: 'LEVEL', fallback: 'error', help: 'debug, info, warn or error' },
+  },
+  notes: `while it runs, in another shell:
+  winkms-exporter demo --demo.write-config=/tmp/demo.yml   (instead of plain demo)
+  winkms-exporter diagnose --config.file=/tmp/demo.yml kms-stopped.plant.example`,
+}
+
+export async function demo(argv: readonly string[], context: Context): Promise<number> {
+  const args = parse(demoCommand, argv)
+  if (args.positionals.length > 0) throw new UsageError(`usage: ${demoCommand.usage}`)
+  const web = parseWebFlags(args)
+  const log = createLogger(args.text('log.level'), args.text('log.format'), context.err)
+  const off = Number(args.text('demo.exporter-clock-off'))
+  if (!Number.isFinite(off)) throw new UsageError('--demo.exporter-clock-off is a number of seconds')
+  const network = args.text('demo.network') ?? ''
+  if (!/^127\.\d{1,3}$/.test(network)) throw new UsageError('--demo.network is like 127.88')
+
+  // Loaded here and nowhere else: production never touches the simulator.
+  const { startEstate } = await import('../lab/estate.ts')
+  let estate: Awaited<ReturnType<typeof startEstate>>
+  try {
+    // An exporter that is ahead sees every true clock behind.
+    estate = await startEstate({ network, exporterClockOffsetSeconds: -off })
+  } catch (error) {
+    context.err(
+      `the simulated estate could not start: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
+    return EXIT.failed
+  }
+  try {
+    const loaded = parseConfig(estate.configYaml, { file: 'demo.yml', checkCron })
+    if (loaded.config === undefined) throw new Error(loaded.problems.map(formatProblem).join('\n'))
+    const { config } = loaded
+    const file = args.text('demo.write-config')
+    if (file !== undefined) await writeFile(file, estate.configYaml)
+    const listening = (urls: readonly string[]): void => {
+      const [url] = urls.map((each) => `${each}${web.routePrefix}`)
+      const width = Math.max(...estate.hosts.map(({ name }) => name.length))
+      const rows = estate.hosts.map(
+        ({ name, cause, story }) => `  ${name.padEnd(width)}  ${(cause ?? 'healthy').padEnd(18)} ${story}`,
+      )
+      context.out(
+        `A simulated estate is running. Open
+
+  ${url}/          which hosts serve, and why the others do not
+  ${url}${web.telemetryPath}   what Prometheus scrapes: look for winkms_host_serving and winkms_diagnosis
+  ${url}/probe?target=${estate.hosts[0]?.name}&debug=true   one run, now
+
+What there is to find:
+
+${rows.join('\n')}
+
+Everything is asked once within ${FIRST_ROUND_SECONDS} seconds; what is filtered takes its timeout. Ctrl-C ends it.
+`,
+      )
+    }
+    await runDaemon(context, { config, web, log, reread: () => config, listening })
+    return EXIT.ok
+  } catch (error) {
+    context.err(`${error instanceof Error ? error.message : String(error)}\n`)
+    return EXIT.failed
+  } finally {
+    await estate.stop()
+  }
+}
+
+const FIRST_ROUND_SECONDS = 6

@@ -1,0 +1,49 @@
+// pino, as JSON or as logfmt, to stderr: stdout belongs to what a command prints.
+import { Writable } from 'node:stream'
+import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
+import type { Log } from '../model/log.ts'
+import { printable } from '../views/printable.ts'
+import { UsageError, type Flag } from './options.ts'
+
+export const LOG_FLAGS: Readonly<Record<string, Flag>> = {
+  'log.level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
+  'log.format': { value: 'FORMAT', fallback: 'logfmt', help: 'logfmt or json' },
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error']
+
+/** `key=value`, quoted where needed; one line, whatever a peer put into a value. */
+export function logfmt(record: Readonly<Record<string, unknown>>): string {
+  const pairs = Object.entries(record).map(([key, value]) => {
+    const text = printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+    return `${key}=${/^[^\s"=\\]+$/.test(text) ? text : JSON.stringify(text)}`
+  })
+  return pairs.join(' ')
+}
+
+function logfmtStream(write: (text: string) => void): DestinationStream {
+  return new Writable({
+    decodeStrings: false,
+    write(line: string, _encoding, done) {
+      write(`${logfmt(JSON.parse(line) as Record<string, unknown>)}\n`)
+      done()
+    },
+  })
+}
+
+export function createLogger(level = 'info', format = 'logfmt', write: (text: string) => void): Log {
+  if (!LEVELS.includes(level))
+    throw new UsageError(`--log.level is one of ${LEVELS.join(', ')}, not "${level}"`)
+  if (format !== 'json' && format !== 'logfmt')
+    throw new UsageError(`--log.format is json or logfmt, not "${format}"`)
+  const stream: DestinationStream = format === 'json' ? { write } : logfmtStream(write)
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream,
+  )
+}

@@ -1,0 +1,213 @@
+// The daemon: reads the configuration, probes on schedule, serves, reloads at SIGHUP, ends at SIGTERM.
+import { createDaemon } from '../app.ts'
+import type { Config } from '../config/schema.ts'
+import { renderConfig } from '../config/mask.ts'
+import type { Shard } from '../engine/shard.ts'
+import { createIo } from '../io/io.ts'
+import { readMachine } from '../io/machine.ts'
+import type { Log } from '../model/log.ts'
+import { createApp, listen } from '../server/http.ts'
+import { CONFIG_FLAG, loadConfiguration, problemsText } from './configuration.ts'
+import { EXIT, type Context } from './context.ts'
+import { createLogger, LOG_FLAGS } from './logger.ts'
+import { parse, UsageError, type Arguments, type Command, type Flag } from './options.ts'
+
+export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
+  'web.listen-address': {
+    value: 'ADDRESS',
+    repeatable: true,
+    fallback: ':11688',
+    help: '[host]:port to listen on',
+  },
+  'web.telemetry-path': { value: 'PATH', fallback: '/metrics', help: 'where the metrics are' },
+  'web.external-url': { value: 'URL', help: 'the URL under which browsers reach the exporter' },
+  'web.route-prefix': {
+    value: 'PATH',
+    help: 'what all paths begin with; by default the path of the external URL',
+  },
+  'web.enable-lifecycle': { help: 'let POST /-/reload reload the configuration' },
+  'probe.allow': {
+    value: 'PATTERN',
+    repeatable: true,
+    help: 'names beyond the watched hosts that /probe may ask; * stands for anything',
+  },
+  'probe.timeout-offset': {
+    value: 'SECONDS',
+    fallback: '0.5',
+    help: "what /probe takes off Prometheus's scrape timeout",
+  },
+}
+
+export const serveCommand: Command = {
+  name: 'serve',
+  usage: 'winkms-exporter [serve] [flags]',
+  summary: 'Watches KMS hosts and tells Prometheus whether clients can activate, and if not, why.',
+  flags: {
+    ...CONFIG_FLAG,
+    ...WEB_FLAGS,
+    shard: {
+      value: 'I/N',
+      help: "watch only the hosts whose name falls to shard I of N (from 0), by Prometheus's hashmod",
+    },
+    ...LOG_FLAGS,
+  },
+  notes: `other commands: diagnose, config, demo; winkms-exporter COMMAND --help says more
+signals: SIGHUP reloads the configuration, SIGTERM and SIGINT end the exporter`,
+}
+
+export function parseListenAddress(text: string): { host: string | undefined; port: number } {
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) {
+    throw new UsageError(`--web.listen-address is host:port, [v6]:port or :port, not "${text}"`)
+  }
+  const host = match[1] ?? match[2] ?? ''
+  return { host: host === '' ? undefined : host, port }
+}
+
+function parseShard(text: string | undefined): Shard | undefined {
+  if (text === undefined) return undefined
+  const [index, count] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? []
+  if (index === undefined || count === undefined || count < 1 || index >= count) {
+    throw new UsageError(`--shard is I/N with I from 0 to N - 1, not "${text}"`)
+  }
+  return { index, count }
+}
+
+function parsePath(flag: string, text: string): string {
+  const path = text.replace(/\/+$/, '')
+  if (path !== '' && !/^(\/[\w.~-]+)+$/.test(path))
+    throw new UsageError(`--${flag} is a path like /kms, not "${text}"`)
+  return path
+}
+
+export interface WebSettings {
+  readonly addresses: readonly { host: string | undefined; port: number }[]
+  readonly telemetryPath: string
+  readonly routePrefix: string
+  readonly linkPrefix: string
+  readonly enableLifecycle: boolean
+  readonly probeAllow: readonly string[]
+  readonly timeoutOffsetSeconds: number
+}
+
+export function parseWebFlags(args: Arguments): WebSettings {
+  const external = args.text('web.external-url')
+  if (external !== undefined && !/^https?:\/\//.test(external)) {
+    throw new UsageError(`--web.external-url is an http or https URL, not "${external}"`)
+  }
+  const linkPrefix = parsePath('web.external-url', external === undefined ? '' : new URL(external).pathname)
+  const prefix = args.text('web.route-prefix')
+  const routePrefix = prefix === undefined ? linkPrefix : parsePath('web.route-prefix', prefix)
+  const offset = Number(args.text('probe.timeout-offset'))
+  if (!Number.isFinite(offset) || offset < 0)
+    throw new UsageError('--probe.timeout-offset is a number of seconds')
+  const telemetryPath = parsePath('web.telemetry-path', args.text('web.telemetry-path') ?? '')
+  if (telemetryPath === '')
+    throw new UsageError('--web.telemetry-path cannot be the root: the status page is there')
+  return {
+    addresses: args.texts('web.listen-address').map(parseListenAddress),
+    telemetryPath,
+    routePrefix,
+    linkPrefix: external === undefined ? routePrefix : linkPrefix,
+    enableLifecycle: args.has('web.enable-lifecycle'),
+    probeAllow: args.texts('probe.allow'),
+    timeoutOffsetSeconds: offset,
+  }
+}
+
+export interface ServeOptions {
+  readonly config: Config
+  readonly web: WebSettings
+  readonly log: Log
+  readonly shard?: Shard | undefined
+  /** Reads the configuration again; a text says what is wrong with it. */
+  readonly reread: () => Config | string
+  readonly listening?: (urls: readonly string[]) => void
+}
+
+/** Runs until the context has ended. Rejects when a listen address cannot be had. */
+export async function runDaemon(context: Context, options: ServeOptions): Promise<void> {
+  const { log, web } = options
+  const io = createIo()
+  const machine = await readMachine()
+  const daemon = createDaemon({ ...options, machine, io, build: context.build })
+
+  // One reload at a time: it is synchronous but for the reading.
+  const reload = (): string | undefined => {
+    const read = options.reread()
+    if (typeof read === 'string') {
+      daemon.reloadFailed()
+      log.error(
+        { problems: read.split('\n') },
+        'the configuration was not loaded; the one before stays in force',
+      )
+      return read
+    }
+    const before = new Set(daemon.estate.hosts.map(({ name }) => name))
+    daemon.reload(read)
+    const after = new Set(daemon.estate.hosts.map(({ name }) => name))
+    const added = [...after].filter((name) => !before.has(name)).length
+    const removed = [...before].filter((name) => !after.has(name)).length
+    log.info({ hosts: after.size, added, removed }, 'the configuration was reloaded')
+    return undefined
+  }
+
+  const app = createApp(
+    daemon,
+    {
+      ...web,
+      version: context.build.version,
+      reload: async () => reload(),
+      configText: () => renderConfig(daemon.config),
+    },
+    log,
+  )
+  const listening = await listen(app, web.addresses)
+  context.onHangup(() => void reload())
+  daemon.start()
+  for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
+  sayWhatIsWatched(daemon, log)
+  options.listening?.(listening.urls)
+  await context.ended
+  log.info({}, 'stopping')
+  await Promise.all([listening.close(), daemon.stop()])
+  io.close()
+  log.info({}, 'stopped')
+}
+
+function sayWhatIsWatched({ estate }: ReturnType<typeof createDaemon>, log: Log): void {
+  const domains = estate.domains.map(({ name }) => name)
+  log.info({ hosts: estate.hosts.length, domains }, 'watching')
+  if (estate.hosts.length === 0 && domains.length === 0) {
+    log.warn(
+      {},
+      'there is nothing to watch: this machine has no search domain, and no hosts or domains are configured',
+    )
+  }
+}
+
+export async function serve(argv: readonly string[], context: Context): Promise<number> {
+  const args = parse(serveCommand, argv)
+  if (args.positionals.length > 0) throw new UsageError(`unknown command "${args.positionals[0]}"`)
+  const web = parseWebFlags(args)
+  const shard = parseShard(args.text('shard'))
+  const log = createLogger(args.text('log.level'), args.text('log.format'), context.err)
+  const file = args.text('config.file')
+  const loaded = loadConfiguration(file)
+  if (loaded.config === undefined) {
+    context.err(`${problemsText(loaded)}\n`)
+    return EXIT.failed
+  }
+  const reread = (): Config | string => {
+    const again = loadConfiguration(file)
+    return again.config ?? problemsText(again)
+  }
+  try {
+    await runDaemon(context, { config: loaded.config, web, log, shard, reread })
+  } catch (error) {
+    log.error({ err: error instanceof Error ? error.message : String(error) }, 'the exporter could not start')
+    return EXIT.failed
+  }
+  return EXIT.ok
+}

@@ -1,0 +1,188 @@
+// The routes. Who asks is answered from the latest snapshot; only `/probe` asks anybody anything.
+import { createServer, type Server } from 'node:http'
+import express, { Router, type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
+import type { Log } from '../model/log.ts'
+import { estatePage, hostPage, STYLE, type Site } from '../views/html.ts'
+import { hostJson, hostsJson } from '../views/json.ts'
+import { CONTENT_TYPES } from '../views/lines.ts'
+import type { WatchedEstate, WebOptions } from './daemon.ts'
+import { hostTargets, windowsExporterTargets } from './discovery.ts'
+import { chooseFormat, sendPieces } from './metrics.ts'
+import { createProbeHandler } from './probe.ts'
+
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+} as const
+
+export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log): Express {
+  const app = express()
+  app.disable('x-powered-by').disable('etag')
+  app.enable('case sensitive routing')
+  app.use((request, response, next) => {
+    response.set(HEADERS)
+    // The route, never the path: what strangers ask for must not make series.
+    response.on('finish', () => {
+      const route = typeof request.route?.path === 'string' ? request.route.path : 'other'
+      daemon.self.requests.inc({ route, code: String(response.statusCode) })
+    })
+    next()
+  })
+  app.use(options.routePrefix === '' ? '/' : options.routePrefix, createRoutes(daemon, options))
+  app.use((_request, response) => {
+    response.status(404).type('text/plain').send('Not found\n')
+  })
+  const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
+    const status =
+      typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 500
+    if (status >= 500) log.error({ path: request.path, err: error }, 'a request failed by our own fault')
+    if (response.headersSent) next(error)
+    else
+      response
+        .status(status)
+        .type('text/plain')
+        .send(status < 500 ? 'Bad request\n' : 'Internal error\n')
+  }
+  app.use(onError)
+  return app
+}
+
+function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
+  const routes = Router({ caseSensitive: true })
+  const site: Site = {
+    prefix: options.linkPrefix,
+    telemetryPath: options.telemetryPath,
+    version: options.version,
+  }
+
+  routes.get('/', (_request, response) => {
+    response.type('html').send(estatePage(daemon.snapshot(), site))
+  })
+  routes.get('/style.css', (_request, response) => {
+    response.type('css').set('cache-control', 'max-age=3600').send(STYLE)
+  })
+  routes.get('/hosts/:name', (request, response) => {
+    const view = hostNamed(daemon, request.params.name)
+    if (view === undefined) response.status(404).type('text/plain').send('There is no such host\n')
+    else response.type('html').send(hostPage(view, site))
+  })
+  routes.get(options.telemetryPath, async (request, response) => {
+    const format = chooseFormat(request)
+    await sendPieces(request, response, CONTENT_TYPES[format], daemon.metrics(format))
+  })
+  routes.get('/probe', createProbeHandler(daemon, options))
+
+  routes.get('/api/v1/hosts', (_request, response) => {
+    response.json(hostsJson(daemon.snapshot()))
+  })
+  routes.get('/api/v1/hosts/:name', (request, response) => {
+    const view = hostNamed(daemon, request.params.name)
+    if (view === undefined) response.status(404).json({ error: 'there is no such host' })
+    else response.json(hostJson(view))
+  })
+  routes.get('/sd/hosts', (_request, response) => discover(response, daemon, hostTargets))
+  routes.get('/sd/windows_exporter', (_request, response) =>
+    discover(response, daemon, windowsExporterTargets),
+  )
+
+  routes.get('/config', (_request, response) => {
+    response.type('text/plain').send(options.configText())
+  })
+  routes.get('/-/healthy', (_request, response) => {
+    response.type('text/plain').send('Healthy\n')
+  })
+  routes.get('/-/ready', (_request, response) => {
+    const ready = daemon.phase === 'running'
+    response
+      .status(ready ? 200 : 503)
+      .type('text/plain')
+      .send(ready ? 'Ready\n' : 'Not ready\n')
+  })
+  const reload = async (_request: Request, response: Response): Promise<void> => {
+    response.type('text/plain')
+    if (!options.enableLifecycle) {
+      response
+        .status(403)
+        .send('Reloading over HTTP is off; --web.enable-lifecycle turns it on. SIGHUP reloads, too.\n')
+      return
+    }
+    const problem = await options.reload()
+    if (problem === undefined) response.send('Reloaded\n')
+    else
+      response
+        .status(500)
+        .send(`The configuration was not loaded; the one before stays in force.\n${problem}\n`)
+  }
+  routes.route('/-/reload').post(reload).put(reload).all(notAllowed)
+  return routes
+}
+
+function hostNamed(daemon: WatchedEstate, name: string) {
+  const wanted = name.toLowerCase()
+  return daemon.snapshot().hosts.find(({ diagnosis }) => diagnosis.host.name === wanted)
+}
+
+/** Prometheus takes an empty list as "there is nothing": while that is not sure, no list is given. */
+function discover(
+  response: Response,
+  daemon: WatchedEstate,
+  groups: (estate: WatchedEstate['estate']) => readonly object[],
+): void {
+  if (daemon.phase === 'running') response.json(groups(daemon.estate))
+  else response.status(503).type('text/plain').send('Not ready\n')
+}
+
+function notAllowed(_request: Request, response: Response): void {
+  response.status(405).set('allow', 'POST, PUT').type('text/plain').send('Only POST and PUT\n')
+}
+
+export interface Listening {
+  readonly urls: readonly string[]
+  close(): Promise<void>
+}
+
+/** Rejects with the listener's own error (EADDRINUSE, ...), having closed those that were open. */
+export async function listen(
+  app: Express,
+  addresses: readonly { host: string | undefined; port: number }[],
+): Promise<Listening> {
+  const servers: Server[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(
+      servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve())
+            server.closeIdleConnections()
+            // Whoever is still reading a page when we stop has this long.
+            setTimeout(() => server.closeAllConnections(), 3_000).unref()
+          }),
+      ),
+    )
+  }
+  const urls: string[] = []
+  try {
+    for (const { host, port } of addresses) {
+      const server = createServer(
+        { keepAliveTimeout: 125_000, headersTimeout: 20_000, requestTimeout: 60_000 },
+        app,
+      )
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, resolve)
+      })
+      servers.push(server)
+      const bound = server.address()
+      const actual = typeof bound === 'object' && bound !== null ? bound.port : port
+      const name = host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host
+      urls.push(`http://${name.includes(':') ? `[${name}]` : name}:${actual}`)
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { urls, close }
+}

@@ -1,0 +1,44 @@
+// `/metrics` and whatever else speaks the exposition format: negotiation, compression, streaming.
+import type { Request, Response } from 'express'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { CONTENT_TYPES, type Format } from '../views/lines.ts'
+
+/** Text 0.0.4 unless OpenMetrics is asked for by name. */
+export function chooseFormat(request: Request): Format {
+  const offers = (['text', 'openmetrics'] as const).map((format) =>
+    CONTENT_TYPES[format].replace(/; charset.*/, ''),
+  )
+  const chosen = request.accepts(offers)
+  return typeof chosen === 'string' && chosen.startsWith('application/openmetrics-text')
+    ? 'openmetrics'
+    : 'text'
+}
+
+/** A peer that goes away in the middle ends the sending; that is no error of ours. */
+export async function sendPieces(
+  request: Request,
+  response: Response,
+  contentType: string,
+  pieces: AsyncIterable<string> | Iterable<string>,
+): Promise<void> {
+  response.set('content-type', contentType)
+  response.vary('Accept').vary('Accept-Encoding')
+  try {
+    if (request.acceptsEncodings('gzip', 'identity') === 'gzip') {
+      response.set('content-encoding', 'gzip')
+      // Level 1: a scrape's lines shrink to a fifteenth already. The work is done off the event loop.
+      await pipeline(Readable.from(pieces), createGzip({ level: 1 }), response)
+    } else {
+      await pipeline(Readable.from(pieces), response)
+    }
+  } catch (error) {
+    if (!response.destroyed && !response.writableEnded) response.destroy()
+    if (!isGone(error)) throw error
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+}

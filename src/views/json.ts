@@ -1,0 +1,107 @@
+// The snapshot for programs: `/api/v1/...` and `diagnose --json`. Described by docs/openapi.yaml.
+import { fillIn, rowOf } from '../diagnosis/causes.ts'
+import type { Diagnosis } from '../diagnosis/diagnose.ts'
+import { checkSrv, clientErrorOf } from '../kms/srv.ts'
+import { halfWidth, midpoint } from '../model/interval.ts'
+import type { Result } from '../model/result.ts'
+import type { ResultOf } from '../probes/index.ts'
+import type { DomainView, HostView, Snapshot } from './snapshot.ts'
+
+function time(seconds: number): string {
+  return new Date(seconds * 1000).toISOString()
+}
+
+export function diagnosisJson(diagnosis: Diagnosis): object {
+  const { host, serving, findings, service, drift, clockSources, clientErrors, domain } = diagnosis
+  const facts = { host: host.name, port: host.port, domain }
+  return {
+    host: host.name,
+    port: host.port,
+    discovered: host.discovered,
+    labels: host.labels,
+    serving: serving ?? null,
+    causes: findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause),
+    findings: findings.map((finding) => {
+      const row = rowOf(finding.cause)
+      return {
+        cause: finding.cause,
+        title: row.title,
+        verdict: finding.verdict,
+        ...(finding.missing === undefined ? {} : { cannot_tell_because: finding.missing }),
+        for: finding.for.map(({ source, says, atSeconds }) => ({ source, says, at: time(atSeconds) })),
+        against: finding.against.map(({ source, says, atSeconds }) => ({
+          source,
+          says,
+          at: time(atSeconds),
+        })),
+        ...(finding.verdict === 'named'
+          ? {
+              client_error: clientErrors.find(({ cause }) => cause === finding.cause)?.code ?? null,
+              remedy: fillIn(row.remedy, facts),
+              command: fillIn(row.command, facts),
+            }
+          : {}),
+      }
+    }),
+    service,
+    clock:
+      drift === undefined
+        ? null
+        : { drift_seconds: midpoint(drift), uncertainty_seconds: halfWidth(drift), sources: clockSources },
+  }
+}
+
+export function resultJson(result: Result): object {
+  return {
+    probe: result.probe,
+    target: result.target.key,
+    started_at: time(result.startedAtSeconds),
+    ended_at: time(result.endedAtSeconds),
+    duration_seconds: result.durationSeconds,
+    stages: result.stages,
+    ...(result.failure === undefined ? { reading: plain(result.reading) } : { failure: result.failure }),
+  }
+}
+
+/** Maps become objects; everything else in a reading is plain data. */
+function plain(value: unknown): unknown {
+  if (value instanceof Map)
+    return Object.fromEntries([...value].map(([key, each]) => [String(key), plain(each)]))
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]))
+}
+
+export function hostJson({ diagnosis, sinceSeconds, results }: HostView): object {
+  return { ...diagnosisJson(diagnosis), since: time(sinceSeconds), results: results.map(resultJson) }
+}
+
+function srvJson(result: ResultOf<'srv'>): object {
+  const { reading, target } = result
+  return {
+    ...resultJson(result),
+    ...(reading === undefined
+      ? {}
+      : { findings: checkSrv(reading, target.domain), client_error: clientErrorOf(reading) ?? null }),
+  }
+}
+
+function domainJson({ name, consistent, results }: DomainView): object {
+  return { domain: name, consistent: consistent ?? null, resolvers: results.map(srvJson) }
+}
+
+export function hostsJson({ atSeconds, hosts, domains, nothingFound }: Snapshot): object {
+  return {
+    at: time(atSeconds),
+    hosts: hosts.map(({ diagnosis, sinceSeconds }) => ({
+      host: diagnosis.host.name,
+      port: diagnosis.host.port,
+      discovered: diagnosis.host.discovered,
+      serving: diagnosis.serving ?? null,
+      since: time(sinceSeconds),
+      causes: diagnosis.findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause),
+    })),
+    domains: domains.map(domainJson),
+    nothing_found: nothingFound ?? null,
+  }
+}

@@ -1,0 +1,132 @@
+// The exporter's own counters and histograms, kept by prom-client (the only place that knows it). They are rendered by
+// our own lines: prom-client renames counters for good once it has rendered OpenMetrics, and prints NaN as "Nan".
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { familyText, sampleLine, type Format } from './lines.ts'
+
+export interface SelfMetrics {
+  readonly registry: Registry
+  readonly probeDuration: Histogram<'probe'>
+  readonly probes: Counter<'probe' | 'outcome'>
+  readonly skipped: Counter<'probe' | 'why'>
+  readonly lag: Histogram<'probe'>
+  readonly requests: Counter<'route' | 'code'>
+  readonly refusedTargets: Counter<never>
+  readonly targets: Gauge<'probe'>
+  readonly reloadSuccessful: Gauge<never>
+  readonly reloadTimestamp: Gauge<never>
+  render(format: Format): Promise<string>
+}
+
+export interface BuildInfo {
+  readonly version: string
+  readonly revision: string
+}
+
+/** Gauges that prom-client names `_total`, which promtool rightly objects to. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+export function createSelfMetrics(
+  build: BuildInfo,
+  inFlight: () => number,
+  { processMetrics = true }: { processMetrics?: boolean } = {},
+): SelfMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  if (processMetrics) {
+    collectDefaultMetrics({ register: registry })
+    for (const name of MISNAMED) registry.removeSingleMetric(name)
+  }
+  new Gauge({
+    name: 'winkms_exporter_build_info',
+    help: 'Version, source revision and Node.js version of the exporter; always 1.',
+    labelNames: ['version', 'revision', 'node'],
+    registers,
+  }).set({ ...build, node: process.version }, 1)
+  new Gauge({
+    name: 'winkms_exporter_probes_in_flight',
+    help: 'Runs that have begun and not ended.',
+    registers,
+    collect() {
+      this.set(inFlight())
+    },
+  })
+  return {
+    registry,
+    probeDuration: new Histogram({
+      name: 'winkms_exporter_probe_duration_seconds',
+      help: 'How long runs take.',
+      labelNames: ['probe'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 20],
+      registers,
+    }),
+    probes: new Counter({
+      name: 'winkms_exporter_probes_total',
+      help: 'Runs that ended, by outcome: answered, or the reason why not.',
+      labelNames: ['probe', 'outcome'],
+      registers,
+    }),
+    skipped: new Counter({
+      name: 'winkms_exporter_probes_skipped_total',
+      help: 'Runs that were due and did not begin: overlap (the one before had not ended) or overloaded (nor even begun).',
+      labelNames: ['probe', 'why'],
+      registers,
+    }),
+    lag: new Histogram({
+      name: 'winkms_exporter_schedule_lag_seconds',
+      help: 'How late runs begin.',
+      labelNames: ['probe'],
+      buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+      registers,
+    }),
+    requests: new Counter({
+      name: 'winkms_exporter_http_requests_total',
+      help: 'HTTP requests served, by route and status code.',
+      labelNames: ['route', 'code'],
+      registers,
+    }),
+    refusedTargets: new Counter({
+      name: 'winkms_exporter_probe_targets_refused_total',
+      help: 'Requests for /probe whose target is not among those allowed.',
+      registers,
+    }),
+    targets: new Gauge({
+      name: 'winkms_exporter_targets',
+      help: 'Targets that are probed on schedule.',
+      labelNames: ['probe'],
+      registers,
+    }),
+    reloadSuccessful: new Gauge({
+      name: 'winkms_exporter_config_last_reload_successful',
+      help: 'Whether the last attempt to load the configuration succeeded.',
+      registers,
+    }),
+    reloadTimestamp: new Gauge({
+      name: 'winkms_exporter_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration was last loaded successfully, Unix time.',
+      registers,
+    }),
+    async render(format) {
+      const metrics = await registry.getMetricsAsJSON()
+      return metrics.map((metric) => renderMetric(metric, format)).join('')
+    },
+  }
+}
+
+type JsonMetric = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number]
+
+export function renderMetric({ name, help, type, values }: JsonMetric, format: Format): string {
+  const samples = (values ?? []).map((value) => {
+    const labels = Object.fromEntries(
+      Object.entries(value.labels).flatMap(([label, text]) =>
+        text === undefined ? [] : [[label, String(text)]],
+      ),
+    )
+    const sampleName = 'metricName' in value && typeof value.metricName === 'string' ? value.metricName : name
+    return sampleLine(sampleName, labels, value.value)
+  })
+  return familyText({ name, help, type: String(type) }, samples.join(''), format)
+}

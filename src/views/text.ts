@@ -1,0 +1,96 @@
+// The diagnosis for a person at a shell, tired, at 3 a.m.: the answer first, then what to do, then what it rests on.
+import { CAUSES, fillIn, rowOf, type Cause } from '../diagnosis/causes.ts'
+import type { Diagnosis } from '../diagnosis/diagnose.ts'
+import { CLIENT_ERRORS, type ClientErrorCode } from '../kms/error-codes.ts'
+import type { Evidence, Finding } from '../model/finding.ts'
+import { printable, utc } from './printable.ts'
+
+export type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim'
+export type Paint = (colour: Colour, text: string) => string
+
+export const plainPaint: Paint = (_colour, text) => text
+
+const CODES: Readonly<Record<Colour, number>> = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 }
+
+export const terminalPaint: Paint = (colour, text) => `\u001b[${CODES[colour]}m${text}\u001b[0m`
+
+const SERVING = {
+  true: ['green', 'SERVING'],
+  false: ['red', 'NOT SERVING'],
+  undefined: ['yellow', 'CANNOT TELL'],
+} as const
+
+const MARKS = { named: ['red', 'FAIL'], ruled_out: ['green', ' ok '], unknown: ['yellow', ' ?  '] } as const
+
+/** The tree in the order in which a client meets the obstacles. */
+const TREE: readonly { readonly question: string; readonly causes: readonly Cause[] }[] = [
+  {
+    question: 'Does DNS lead clients to the host?',
+    causes: ['srv_missing', 'srv_stale', 'srv_wrong_port', 'host_record_wrong'],
+  },
+  { question: 'Can they reach it?', causes: ['host_unreachable', 'port_blocked'] },
+  { question: 'Does the KMS service answer?', causes: ['service_stopped', 'not_kms_listener'] },
+  { question: 'Do the clocks agree?', causes: ['clock_skew', 'exporter_clock_wrong'] },
+  {
+    question: 'May the host activate?',
+    causes: [
+      'kms_not_enabled',
+      'host_not_licensed',
+      'count_below_threshold',
+      'version_mismatch',
+      'event_log_unreadable',
+    ],
+  },
+]
+
+function evidenceLine({ says, source }: Evidence, paint: Paint): string {
+  return `${printable(says)} ${paint('dim', `[${printable(source)}]`)}`
+}
+
+function whatToDo(diagnosis: Diagnosis, finding: Finding<Cause>, paint: Paint): string {
+  const { host, domain, clientErrors } = diagnosis
+  const facts = { host: printable(host.name), port: host.port, domain: domain && printable(domain) }
+  const row = rowOf(finding.cause)
+  const code = clientErrors.find(({ cause }) => cause === finding.cause)?.code as ClientErrorCode | undefined
+  const lines = [
+    paint('bold', `  ${row.title} (${finding.cause})`),
+    ...(code === undefined ? [] : [`    clients see  ${code}: ${CLIENT_ERRORS[code].meaning}`]),
+    `    do this      ${fillIn(row.remedy, facts)}`,
+    `    command      ${fillIn(row.command, facts)}`,
+    ...finding.for.map(
+      (each, index) => `    ${index === 0 ? 'because    ' : '           '}  ${evidenceLine(each, paint)}`,
+    ),
+    ...finding.against.map(
+      (each, index) => `    ${index === 0 ? 'although   ' : '           '}  ${evidenceLine(each, paint)}`,
+    ),
+  ]
+  return lines.join('\n')
+}
+
+function branch(finding: Finding<Cause>, paint: Paint): string {
+  const [colour, mark] = MARKS[finding.verdict]
+  const title = CAUSES[finding.cause].title
+  const because =
+    finding.verdict === 'unknown'
+      ? `cannot tell: ${printable(finding.missing ?? '')}`
+      : printable((finding.verdict === 'named' ? finding.for : finding.against)[0]?.says ?? '')
+  return `    ${paint(colour, mark)} ${finding.cause.padEnd(22)} ${finding.verdict === 'named' ? paint('bold', title) : because}`
+}
+
+export function diagnosisText(diagnosis: Diagnosis, paint: Paint, now: number): string {
+  const { host, serving, findings } = diagnosis
+  const [colour, word] = SERVING[String(serving) as keyof typeof SERVING]
+  const named = findings.filter(({ verdict }) => verdict === 'named')
+  const byCause = new Map(findings.map((finding) => [finding.cause, finding]))
+  const tree = TREE.flatMap(({ question, causes }) => [
+    `  ${question}`,
+    ...causes.flatMap((cause) => byCause.get(cause) ?? []).map((finding) => branch(finding, paint)),
+  ])
+  return [
+    `${paint('bold', printable(host.name))} port ${host.port}: ${paint(colour, word)}   ${paint('dim', utc(now))}`,
+    ...(named.length === 0 ? [] : ['', ...named.map((finding) => whatToDo(diagnosis, finding, paint))]),
+    '',
+    ...tree,
+    '',
+  ].join('\n')
+}

@@ -103,10 +103,17 @@ function hostOf(config: Config, host: HostConfig, resolvers: readonly Endpoint[]
 }
 
 /** A host whether or not the configuration has it: then as if an SRV record had named it. `name` in lower case. */
-export function hostNamed(config: Config, machine: MachineFacts, name: string, port: number = KMS_PORT): Host {
+export function hostNamed(
+  config: Config,
+  machine: MachineFacts,
+  name: string,
+  port: number = KMS_PORT,
+): Host {
   const resolvers = config.resolvers ?? machine.resolvers
   const configured = config.hosts.find((host) => host.name === name)
-  return configured === undefined ? foundHost(config, { name, port }, resolvers) : hostOf(config, configured, resolvers)
+  return configured === undefined
+    ? foundHost(config, { name, port }, resolvers)
+    : hostOf(config, configured, resolvers)
 }
 
 function foundHost(config: Config, { name, port }: Discovered, resolvers: readonly Endpoint[]): Host {

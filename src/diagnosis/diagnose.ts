@@ -53,7 +53,8 @@ export function diagnose(known: HostEvidence): Diagnosis {
   )
   const findings = CAUSE_NAMES.map(
     (cause) =>
-      judged.get(cause) ?? cannotTell(cause, `not asked: it takes ${rowOf(cause).needs ?? 'another probe'}`),
+      judged.get(cause) ??
+      cannotTell(cause, `not asked: that takes ${rowOf(cause).needs ?? 'another probe'}`),
   )
   const namedCauses = findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause)
   const stopping = namedCauses.some((cause) => rowOf(cause).stopsService)

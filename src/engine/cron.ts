@@ -1,5 +1,5 @@
 // node-cron, behind all that the scheduler needs of it: something that ticks. Overlap, spreading and deadlines are ours.
-import cron from 'node-cron'
+import { createTask, schedule, setLogger, validate } from 'node-cron'
 import type { Log } from '../model/log.ts'
 
 export interface Ticker {
@@ -11,15 +11,13 @@ export interface Ticker {
 
 /** What is wrong with the expression; undefined when nothing is. */
 export function checkCron(expression: string): string | undefined {
-  return cron.validate(expression)
-    ? undefined
-    : `"${expression}" is not a cron expression that node-cron knows`
+  return validate(expression) ? undefined : `"${expression}" is not a cron expression that node-cron knows`
 }
 
 export function createTicker(log: Log): Ticker {
   const say = (write: (fields: object, message: string) => void) => (message: string | Error) =>
     write({ from: 'node-cron' }, String(message))
-  cron.setLogger({
+  setLogger({
     info: say((fields, message) => log.debug({ ...fields }, message)),
     warn: say((fields, message) => log.debug({ ...fields }, message)),
     error: say((fields, message) => log.error({ ...fields }, message)),
@@ -27,11 +25,11 @@ export function createTicker(log: Log): Ticker {
   })
   return {
     every(expression, tick) {
-      const task = cron.schedule(expression, tick, { timezone: 'UTC', suppressMissedWarning: true })
+      const task = schedule(expression, tick, { timezone: 'UTC', suppressMissedWarning: true })
       return () => void task.destroy()
     },
     gapSeconds(expression) {
-      const task = cron.createTask(expression, () => {}, { timezone: 'UTC' })
+      const task = createTask(expression, () => {}, { timezone: 'UTC' })
       const [first, second] = task.getNextRuns(2)
       void task.destroy()
       return first === undefined || second === undefined ? 60 : (second.getTime() - first.getTime()) / 1000

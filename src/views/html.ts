@@ -1,10 +1,9 @@
 // The plain pages: what a person sees without Grafana. Server-rendered, no script; every remote string is escaped.
 import { CAUSES, fillIn, rowOf } from '../diagnosis/causes.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
-import { sayOffset } from '../diagnosis/rules/clock.ts'
+import { sayInterval } from '../diagnosis/rules/clock.ts'
 import { checkSrv, clientErrorOf } from '../kms/srv.ts'
 import type { Evidence } from '../model/finding.ts'
-import { halfWidth, midpoint } from '../model/interval.ts'
 import type { ResultOf } from '../probes/index.ts'
 import { escapeHtml as h, utc } from './printable.ts'
 import { worstFirst, type DomainView, type HostView, type Snapshot } from './snapshot.ts'
@@ -56,9 +55,7 @@ function causeList(diagnosis: Diagnosis): string {
 }
 
 function driftText({ drift }: Diagnosis): string {
-  return drift === undefined
-    ? 'unknown'
-    : `${sayOffset(midpoint(drift))} <small>± ${halfWidth(drift).toFixed(3)} s</small>`
+  return drift === undefined ? 'unknown' : h(sayInterval(drift))
 }
 
 function hostRow({ diagnosis, sinceSeconds }: HostView, { prefix }: Site): string {

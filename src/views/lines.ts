@@ -16,11 +16,9 @@ const LONGEST_VALUE = 256
 /** Control characters cannot be told apart on a page, and break lines in a log: they become a replacement character. */
 export function labelValue(text: string): string {
   let value = text.length > LONGEST_VALUE ? text.slice(0, LONGEST_VALUE) : text
-  // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f"\\\ud800-\udfff]/.test(value)) {
     value = value
       .toWellFormed()
-      // oxlint-disable-next-line no-control-regex
       .replace(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '\ufffd')
       .replaceAll('\\', '\\\\')
       .replaceAll('\n', '\\n')

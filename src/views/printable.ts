@@ -2,7 +2,6 @@
 
 /** Control characters (C0, C1) and those that turn the direction of writing become visible instead of effective. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
   return text
     .toWellFormed()
     .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')

@@ -46,13 +46,10 @@ export function createSelfMetrics(
     labelNames: ['version', 'revision', 'node'],
     registers,
   }).set({ ...build, node: process.version }, 1)
-  new Gauge({
+  const probesInFlight = new Gauge({
     name: 'winkms_exporter_probes_in_flight',
     help: 'Runs that have begun and not ended.',
     registers,
-    collect() {
-      this.set(inFlight())
-    },
   })
   return {
     registry,
@@ -110,6 +107,7 @@ export function createSelfMetrics(
       registers,
     }),
     async render(format) {
+      probesInFlight.set(inFlight())
       const metrics = await registry.getMetricsAsJSON()
       return metrics.map((metric) => renderMetric(metric, format)).join('')
     },

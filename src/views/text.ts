@@ -69,12 +69,27 @@ function whatToDo(diagnosis: Diagnosis, finding: Finding<Cause>, paint: Paint): 
 
 function branch(finding: Finding<Cause>, paint: Paint): string {
   const [colour, mark] = MARKS[finding.verdict]
-  const title = CAUSES[finding.cause].title
-  const because =
-    finding.verdict === 'unknown'
-      ? `cannot tell: ${printable(finding.missing ?? '')}`
-      : printable((finding.verdict === 'named' ? finding.for : finding.against)[0]?.says ?? '')
-  return `    ${paint(colour, mark)} ${finding.cause.padEnd(22)} ${finding.verdict === 'named' ? paint('bold', title) : because}`
+  const { cause, verdict, missing } = finding
+  const says =
+    verdict === 'named'
+      ? paint('bold', CAUSES[cause].title)
+      : verdict === 'unknown'
+        ? `cannot tell: ${printable(missing ?? '')}`
+        : printable(finding.against[0]?.says ?? '')
+  return `    ${paint(colour, mark)} ${cause.padEnd(22)} ${says}`
+}
+
+/** One line a cause; those that cannot be told for one and the same reason share a line. */
+function branches(findings: readonly Finding<Cause>[], paint: Paint): readonly string[] {
+  const [first] = findings
+  const alike = findings.every(({ verdict, missing }) => verdict === 'unknown' && missing === first?.missing)
+  if (first === undefined || findings.length < 3 || !alike)
+    return findings.map((finding) => branch(finding, paint))
+  const [colour, mark] = MARKS.unknown
+  return [
+    `    ${paint(colour, mark)} ${printable(first.missing ?? '')}`,
+    `         ${paint('dim', findings.map(({ cause }) => cause).join(', '))}`,
+  ]
 }
 
 export function diagnosisText(diagnosis: Diagnosis, paint: Paint, now: number): string {
@@ -84,7 +99,10 @@ export function diagnosisText(diagnosis: Diagnosis, paint: Paint, now: number): 
   const byCause = new Map(findings.map((finding) => [finding.cause, finding]))
   const tree = TREE.flatMap(({ question, causes }) => [
     `  ${question}`,
-    ...causes.flatMap((cause) => byCause.get(cause) ?? []).map((finding) => branch(finding, paint)),
+    ...branches(
+      causes.flatMap((cause) => byCause.get(cause) ?? []),
+      paint,
+    ),
   ])
   return [
     `${paint('bold', printable(host.name))} port ${host.port}: ${paint(colour, word)}   ${paint('dim', utc(now))}`,

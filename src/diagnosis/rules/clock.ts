@@ -21,11 +21,14 @@ export function sayOffset(seconds: number): string {
   const size = Math.abs(seconds)
   if (size < 1) return `${sign}${(size * 1000).toFixed(1)} ms`
   if (size < 60) return `${sign}${size.toFixed(2)} s`
-  if (size < 3600) return `${sign}${Math.floor(size / 60)} min ${Math.round(size % 60)} s`
-  return `${sign}${Math.floor(size / 3600)} h ${Math.floor((size % 3600) / 60)} min`
+  // Rounded as a whole: 4 h 59 min 59.9 s is five hours.
+  if (size < 3599.5) return `${sign}${Math.floor(Math.round(size) / 60)} min ${Math.round(size) % 60} s`
+  const minutes = Math.round(size / 60)
+  return `${sign}${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-function sayInterval(interval: Interval): string {
+/** `+1.2 ms ± 0.4 ms`. */
+export function sayInterval(interval: Interval): string {
   const width = halfWidth(interval)
   return `${sayOffset(midpoint(interval))} ± ${width < 1 ? `${(width * 1000).toFixed(1)} ms` : `${width.toFixed(2)} s`}`
 }

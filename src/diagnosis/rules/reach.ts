@@ -76,9 +76,9 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
   }
 
   const outcomes = relevantAddresses(known)
-  const port_ = port
+  const run = port
   const citing = (some: readonly AddressOutcome[]): Evidence[] =>
-    some.map((each) => cite(port_, sayAddress(each)))
+    some.map((each) => cite(run, sayAddress(each)))
   const bound = outcomes.filter(({ listener }) => listener === 'kms')
   if (bound.length > 0) {
     // The RPC runtime of a client tries one address after the other: one that answers is enough.

@@ -53,9 +53,10 @@ export function judgeStale(known: HostEvidence, bound: boolean | undefined): Fin
   if (bound === true && port !== undefined)
     return ruledOut(cause, [cite(port, 'the host that the record names serves')])
   if (!host.discovered || srv.some(({ target: { domain } }) => expects(domain, host))) {
-    return ruledOut(cause, [
-      ...naming.map((each) => ({ ...each, says: 'the configuration expects this host' })),
-    ])
+    return ruledOut(
+      cause,
+      naming.map((each) => ({ ...each, says: 'the configuration expects this host' })),
+    )
   }
   const unknownName = port?.failure !== undefined && UNKNOWN_NAME.includes(port.failure.reason)
   if (port?.failure !== undefined && unknownName)

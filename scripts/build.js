@@ -24,6 +24,9 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'linked',
   chunkNames: 'chunks/[name]-[hash]',
   // Some dependencies are CommonJS and call require(); an ES module has none of its own.
   banner: {

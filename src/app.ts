@@ -43,6 +43,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   /** Those that are ours: all of the estate's, or this shard's. */
   let hosts = new Map<string, Host>()
   let phase: 'new' | 'running' | 'stopping' = 'new'
+  let saidMissing = ''
   const startedAtSeconds = io.clock.wallSeconds()
   const store = createStore()
   const discovery = createDiscovery()
@@ -109,8 +110,27 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         touch(answer.reading?.targets.keys() ?? [])
         // What is no longer named has to hear of it too.
         touch((before as typeof answer | undefined)?.reading?.targets.keys() ?? [])
+        sayWhatIsMissing()
       }
     }
+  }
+
+  /** Once everything has been asked and nobody is found, somebody who only sees the log has to be told too. */
+  function sayWhatIsMissing(): void {
+    const asked =
+      store.all('srv').length === estate.domains.reduce((sum, { resolvers }) => sum + resolvers.length, 0)
+    const text = asked && estate.hosts.length === 0 ? nothingFound(estate, store.all('srv')) : ''
+    if (text !== '' && text !== saidMissing)
+      log.warn(
+        {
+          asked: text
+            .split('\n')
+            .slice(1, -1)
+            .map((line) => line.trim()),
+        },
+        'no KMS host is known',
+      )
+    saidMissing = text
   }
 
   function touch(names: Iterable<string>): void {

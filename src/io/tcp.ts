@@ -31,13 +31,17 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
   return new Promise((resolve, reject) => {
     const socket = new Socket()
     const startedAt = clock.monotonicSeconds()
+    let connected = false
     socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
     socket.once('connect', () => {
       socket.setNoDelay(true)
+      connected = true
       resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt })
     })
     const letGo = deadline.own((ending) => {
       socket.destroy()
+      // An error costs a stack trace, and every visit ends here.
+      if (connected) return
       reject(
         new ProbeFailure(
           ending === 'expired' ? 'connect_timeout' : 'timeout',

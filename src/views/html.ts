@@ -94,7 +94,10 @@ export function estatePage(snapshot: Snapshot, site: Site): string {
   const hosts = worstFirst(snapshot.hosts)
   const down = hosts.filter(({ diagnosis }) => diagnosis.serving === false).length
   const title = down > 0 ? `${down} of ${hosts.length} KMS hosts do not serve` : `${hosts.length} KMS hosts`
-  const nothing = snapshot.nothingFound === undefined ? '' : `<pre>${h(snapshot.nothingFound)}</pre>`
+  const nothing =
+    snapshot.nothingFound === undefined
+      ? ''
+      : `<pre>${snapshot.nothingFound.split('\n').map(h).join('\n')}</pre>`
   return page(
     title,
     `<h1>${h(title)}</h1>${nothing}

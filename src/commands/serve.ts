@@ -6,7 +6,7 @@ import type { Shard } from '../engine/shard.ts'
 import { createIo } from '../io/io.ts'
 import { readMachine } from '../io/machine.ts'
 import type { Log } from '../model/log.ts'
-import { createApp, listen } from '../server/http.ts'
+import { createApp, listen, type Listening } from '../server/http.ts'
 import { CONFIG_FLAG, loadConfiguration, problemsText } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
 import { createLogger, LOG_FLAGS } from './logger.ts'
@@ -93,7 +93,7 @@ export interface WebSettings {
 
 export function parseWebFlags(args: Arguments): WebSettings {
   const external = args.text('web.external-url')
-  if (external !== undefined && !/^https?:\/\//.test(external)) {
+  if (external !== undefined && !(/^https?:\/\//.test(external) && URL.canParse(external))) {
     throw new UsageError(`--web.external-url is an http or https URL, not "${external}"`)
   }
   const linkPrefix = parsePath('web.external-url', external === undefined ? '' : new URL(external).pathname)
@@ -163,16 +163,21 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
     },
     log,
   )
-  const listening = await listen(app, web.addresses)
-  context.onHangup(() => void reload())
-  daemon.start()
-  for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
-  sayWhatIsWatched(daemon, log)
-  options.listening?.(listening.urls)
-  await context.ended
-  log.info({}, 'stopping')
-  await Promise.all([listening.close(), daemon.stop()])
-  io.close()
+  let listening: Listening | undefined
+  try {
+    listening = await listen(app, web.addresses)
+    context.onHangup(() => void reload())
+    daemon.start()
+    for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
+    sayWhatIsWatched(daemon, log)
+    options.listening?.(listening.urls)
+    await context.ended
+    log.info({}, 'stopping')
+  } finally {
+    // Also when an address cannot be had: what ticks would keep the process alive.
+    await Promise.all([listening?.close(), daemon.stop()])
+    io.close()
+  }
   log.info({}, 'stopped')
 }
 

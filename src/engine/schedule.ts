@@ -64,13 +64,15 @@ export function nextInPhase(phase: number, seconds: number, after: number): numb
 
 export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEvents): Scheduler {
   const entries = new Map<string, Entry>()
+  /** By key; those that were removed meanwhile included. */
+  const running = new Map<string, Entry>()
   const groups = new Map<string, Group>()
   const crons = new Map<string, () => void>()
   const calendar = createCalendar<{ entry: Entry; place: number }>(clock, ({ entry, place }, dueAt) => {
     if (entry.place === place) fire(entry, dueAt)
   })
-  const stopTicking = ticker.every('* * * * * *', calendar.tick)
-  let queue: Entry[] = []
+  let stopTicking: (() => void) | undefined
+  const queue: Entry[] = []
   let limits: Limits = { concurrency: 1, perGroup: 1 }
   let inFlight = 0
   let stopped = false
@@ -111,37 +113,38 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
   }
 
   async function begin(entry: Entry, group: Group): Promise<void> {
-    if (stopped || entries.get(entry.task.key) !== entry) {
+    const { task } = entry
+    if (stopped || entries.get(task.key) !== entry) {
       entry.state = 'idle'
+      makeRoom(group, task.target.group)
       return
     }
-    const { task } = entry
     inFlight++
     group.running++
     entry.state = 'running'
+    running.set(task.key, entry)
     events.started(task, Math.max(0, clock.monotonicSeconds() - entry.dueAt))
     await events.run(task)
     inFlight--
     group.running--
     entry.state = 'idle'
-    while (group.running < limits.perGroup && group.waiting.length > 0) {
-      const next = group.waiting.shift()
-      if (next !== undefined) admit(next)
-    }
-    if (group.running === 0) groups.delete(task.target.group)
+    running.delete(task.key)
+    makeRoom(group, task.target.group)
     drain()
   }
 
+  /** Those that waited for their group line up behind all others: a busy group must not keep the rest waiting. */
+  function makeRoom(group: Group, name: string): void {
+    queue.push(...group.waiting.splice(0, Math.max(0, limits.perGroup - group.running)))
+    if (group.running === 0 && group.waiting.length === 0) groups.delete(name)
+  }
+
   function drain(): void {
-    if (queue.length === 0) return
-    const waiting = queue
-    queue = []
-    let taken = 0
-    while (taken < waiting.length && inFlight < limits.concurrency) {
-      const entry = waiting[taken++]
-      if (entry !== undefined) admit(entry)
+    while (inFlight < limits.concurrency) {
+      const next = queue.shift()
+      if (next === undefined) return
+      admit(next)
     }
-    queue = [...waiting.slice(taken), ...queue]
   }
 
   function fireCron(expression: string): void {
@@ -159,6 +162,7 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
     },
 
     set(tasks, newLimits) {
+      if (!stopped) stopTicking ??= ticker.every('* * * * * *', calendar.tick)
       limits = newLimits
       const wanted = new Map(tasks.map((task) => [task.key, task]))
       for (const [key, entry] of entries) {
@@ -175,7 +179,8 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
           continue
         }
         if (known !== undefined) known.place++
-        const entry: Entry = known ?? { task, phase, state: 'idle', dueAt: now, place: 0 }
+        // One that comes back before its last run has ended goes on from there: it is not asked twice at once.
+        const entry: Entry = known ?? running.get(key) ?? { task, phase, state: 'idle', dueAt: now, place: 0 }
         entry.task = task
         entries.set(key, entry)
         const { schedule } = task.target
@@ -204,10 +209,10 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
 
     stop() {
       stopped = true
-      stopTicking()
+      stopTicking?.()
       for (const stop of crons.values()) stop()
       calendar.stop()
-      queue = []
+      queue.length = 0
     },
   }
 }

@@ -154,7 +154,7 @@ export function tellable({ expect, exact, addresses }: SrvExpectation): Readonly
 export function clientErrorOf(answer: SrvAnswer): ClientErrorCode | undefined {
   const usable = answer.records.filter(({ target }) => target !== '.')
   const code = clientErrorOfLookup(answer.rcode, usable.length)
-  if (code !== undefined) return code
+  if (code !== undefined || answer.rcode !== 'NOERROR') return code
   const resolvable = usable.some(({ target }) => (answer.targets.get(target)?.addresses.length ?? 1) > 0)
   return resolvable ? undefined : '0xC004F074'
 }

@@ -76,6 +76,10 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
   }
 
   const outcomes = relevantAddresses(known)
+  if (outcomes.length === 0) {
+    const findings = REACH_CAUSES.map((cause) => cannotTell(cause, 'there was no address to try'))
+    return { bound: undefined, service: withService('unknown'), findings }
+  }
   const run = port
   const citing = (some: readonly AddressOutcome[]): Evidence[] =>
     some.map((each) => cite(run, sayAddress(each)))

@@ -36,6 +36,11 @@ export interface DaemonOptions {
 
 export type Daemon = ReturnType<typeof createDaemon>
 
+/** A resolver that fails or sends us elsewhere has not said that the hosts it named before are gone. */
+function saysWhoIsThere({ reading }: ResultOf<'srv'>): boolean {
+  return reading !== undefined && !reading.referral && ['NOERROR', 'NXDOMAIN'].includes(reading.rcode)
+}
+
 export function createDaemon({ machine, io, log, build, shard, ...options }: DaemonOptions) {
   let config = options.config
   let estate: Estate = estateOf(config, machine, [])
@@ -105,7 +110,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         if (answer === undefined) return
         const { domain } = answer.target
         summariseDomain(domain.name)
-        if (config.discovery.from_srv && discovery.learn(answer)) replan()
+        if (config.discovery.from_srv && saysWhoIsThere(answer) && discovery.learn(answer)) replan()
         touch(domain.expect.map(({ target }) => target))
         touch(answer.reading?.targets.keys() ?? [])
         // What is no longer named has to hear of it too.
@@ -172,6 +177,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
 
   function replan(): void {
     estate = estateOf(config, machine, config.discovery.from_srv ? discovery.hosts() : [])
+    const watched = [...hosts.keys()]
     hosts = new Map(estate.hosts.flatMap((host) => (ownedBy(shard, host.name) ? [[host.name, host]] : [])))
     const all = plan({ ...estate, hosts: [...hosts.values()] }, Object.values(probes))
     const before = tasks
@@ -181,7 +187,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       book.delete(key)
       store.delete(task.probe.name, task.target.key)
     }
-    for (const name of diagnoses.keys()) {
+    for (const name of watched) {
       if (hosts.has(name)) continue
       for (const owner of [`diagnosis/${name}`, `host/${name}`]) book.delete(owner)
       diagnoses.delete(name)
@@ -199,7 +205,13 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     for (const name of Object.keys(probes) as ProbeName[]) {
       self.targets.set({ probe: name }, all.filter(({ probe }) => probe.name === name).length)
     }
-    scheduler.set(all, { concurrency: config.limits.concurrency, perGroup: config.limits.per_host })
+    const limits = { concurrency: config.limits.concurrency, perGroup: config.limits.per_host }
+    // A changed question loses its place in time along with its answer: as a new one it is asked within seconds.
+    scheduler.set(
+      all.filter(({ key, fingerprint }) => before.get(key)?.fingerprint === fingerprint),
+      limits,
+    )
+    scheduler.set(all, limits)
   }
 
   function use(next: Config): void {

@@ -8,7 +8,7 @@ import { CAUSE_NAMES, rowOf, type Cause } from './causes.ts'
 import { cannotTell, expects, type HostEvidence } from './evidence.ts'
 import { judgeClock } from './rules/clock.ts'
 import { judgeReach } from './rules/reach.ts'
-import { judgeHostRecord, judgeMissing, judgePort, judgeStale } from './rules/records.ts'
+import { judgeHostRecord, judgeMissing, judgePort, judgeStale, lacksRecord } from './rules/records.ts'
 
 export interface Diagnosis {
   readonly host: Host
@@ -28,8 +28,8 @@ export interface Diagnosis {
 
 function clientErrorFor(cause: Cause, { host, srv }: HostEvidence): string | undefined {
   if (cause === 'srv_missing') {
-    for (const { reading, target } of srv) {
-      const code = reading && expects(target.domain, host) ? clientErrorOf(reading) : undefined
+    for (const result of srv) {
+      const code = result.reading && lacksRecord(result, host) ? clientErrorOf(result.reading) : undefined
       if (code !== undefined) return code
     }
     // Other hosts are named: clients go there, and nobody shows an error on account of this one.

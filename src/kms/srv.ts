@@ -34,6 +34,11 @@ export interface SrvAnswer {
   readonly targets: ReadonlyMap<string, SrvTargetLookup>
 }
 
+/** Whether `records` are all there are: what was cut off is unknown, not absent. */
+export function isWhole({ records, recordCount, truncatedWithoutTcp }: SrvAnswer): boolean {
+  return records.length === recordCount && !truncatedWithoutTcp
+}
+
 export interface SrvExpectation {
   readonly expect: readonly {
     readonly target: string
@@ -92,10 +97,13 @@ export function checkSrv(
   const named = new Set(answer.records.map((record) => record.target))
   const expected = new Map(expect.map((expectation) => [expectation.target, expectation]))
 
-  if (answer.records.length === 0) find('no_record', '', answer.referral ? 'a referral' : answer.rcode)
+  const whole = isWhole(answer)
+  if (whole && answer.records.length === 0)
+    find('no_record', '', answer.referral ? 'a referral' : answer.rcode)
   if (answer.misspelt) find('misspelt_owner_name', '')
   if (answer.truncatedWithoutTcp) find('truncated_without_tcp', '')
-  for (const target of expected.keys()) if (!named.has(target)) find('missing_target', target)
+  // What was cut off may have named it.
+  if (whole) for (const target of expected.keys()) if (!named.has(target)) find('missing_target', target)
 
   const seen = new Set<string>()
   for (const record of answer.records) {
@@ -139,9 +147,14 @@ export function checkSrv(
 }
 
 /** Which findings this answer and these expectations can tell at all; of the others neither presence nor absence is known. */
-export function tellable({ expect, exact, addresses }: SrvExpectation): ReadonlySet<SrvFindingKind> {
+export function tellable(
+  answer: SrvAnswer,
+  { expect, exact, addresses }: SrvExpectation,
+): ReadonlySet<SrvFindingKind> {
   const kinds = new Set(Object.keys(SRV_FINDINGS) as SrvFindingKind[])
-  if (expect.length === 0) kinds.delete('missing_target')
+  const whole = isWhole(answer)
+  if (!whole) kinds.delete('no_record')
+  if (!whole || expect.length === 0) kinds.delete('missing_target')
   if (!exact) kinds.delete('unexpected_target')
   for (const field of ['port', 'priority', 'weight'] as const) {
     if (expect.every((expectation) => expectation[field] === undefined)) kinds.delete(`wrong_${field}`)
@@ -150,13 +163,32 @@ export function tellable({ expect, exact, addresses }: SrvExpectation): Readonly
   return kinds
 }
 
-/** The error that a client shows which has only this answer to go by; undefined when it finds a host. */
+/** Answers, all of them, to the question for a target's addresses: clients get no other. */
+const NO_ADDRESS: readonly Reason[] = [
+  'resolve_nxdomain',
+  'resolve_nodata',
+  'resolve_servfail',
+  'resolve_refused',
+]
+
+function hasNoAddress({ addresses, failure }: SrvTargetLookup): boolean {
+  return addresses.length === 0 && (failure === undefined || NO_ADDRESS.includes(failure))
+}
+
+/**
+ * The error that a client shows which has only this answer to go by; undefined when it finds a host, or when that is
+ * not known because nobody answered for a target.
+ */
 export function clientErrorOf(answer: SrvAnswer): ClientErrorCode | undefined {
+  if (answer.referral || (!isWhole(answer) && answer.records.length === 0)) return undefined
   const usable = answer.records.filter(({ target }) => target !== '.')
   const code = clientErrorOfLookup(answer.rcode, usable.length)
   if (code !== undefined || answer.rcode !== 'NOERROR') return code
-  const resolvable = usable.some(({ target }) => (answer.targets.get(target)?.addresses.length ?? 1) > 0)
-  return resolvable ? undefined : '0xC004F074'
+  const lost = usable.every(({ target }) => {
+    const lookup = answer.targets.get(target)
+    return lookup !== undefined && hasNoAddress(lookup)
+  })
+  return lost ? '0xC004F074' : undefined
 }
 
 /** One answer's records as a comparable value: order and TTL do not count. */
@@ -166,7 +198,7 @@ export function recordSet(records: readonly SrvRecord[]): string {
     .join('\n')
 }
 
-export function sameSet(a: readonly string[], b: readonly string[]): boolean {
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
   const left = new Set(a)
   const right = new Set(b)
   return left.size === right.size && [...left].every((item) => right.has(item))

@@ -4,7 +4,7 @@ import type { Domain } from '../config/targets.ts'
 import { addressesOf, rcodeReason, type DnsAnswer } from '../io/dns.ts'
 import { checkSrv, clientErrorOf, misspeltOwnerName, ownerName, SRV_FINDINGS, tellable } from '../kms/srv.ts'
 import type { SrvAnswer, SrvFindingKind, SrvRecord, SrvTargetLookup } from '../kms/srv.ts'
-import { MalformedMessage, ProbeFailure } from '../model/failure.ts'
+import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint, type Target } from '../model/target.ts'
 import type { Probe, Visit } from './probe.ts'
 
@@ -34,6 +34,12 @@ function recordsOf({ reply }: DnsAnswer): readonly SrvRecord[] {
   }))
 }
 
+/** Why a reply without an address does not mean that there is none; undefined when it does. */
+function whyUntold({ reply, tcpFailure }: DnsAnswer): Reason | undefined {
+  if (reply.referral) return 'resolve_refused'
+  return tcpFailure === undefined ? rcodeReason(reply.rcode) : 'resolve_timeout'
+}
+
 async function lookUpTarget(target: string, resolver: Endpoint, visit: Visit): Promise<SrvTargetLookup> {
   try {
     const answers = await Promise.all(
@@ -45,9 +51,7 @@ async function lookUpTarget(target: string, resolver: Endpoint, visit: Visit): P
     const found = new Set(answers.flatMap(({ reply }) => addressesOf(reply, target)))
     const addresses = [...found].toSorted().slice(0, MOST_ADDRESSES_PER_TARGET)
     if (addresses.length > 0) return { addresses, alias }
-    const failure = answers
-      .map(({ reply }) => rcodeReason(reply.rcode))
-      .find((reason) => reason !== undefined)
+    const failure = answers.map(whyUntold).find((reason) => reason !== undefined)
     return { addresses, alias, failure: failure ?? 'resolve_nodata' }
   } catch (error) {
     if (error instanceof ProbeFailure) return { addresses: [], alias: false, failure: error.reason }
@@ -139,7 +143,7 @@ export const srv: Probe<'srv', SrvTarget, SrvReading> = {
       labels: ['domain', 'resolver', 'finding'],
       samples: (reading, emit, { domain }) => {
         const counts = new Map<SrvFindingKind, number>()
-        for (const kind of tellable(domain)) counts.set(kind, 0)
+        for (const kind of tellable(reading, domain)) counts.set(kind, 0)
         for (const { kind } of checkSrv(reading, domain)) counts.set(kind, (counts.get(kind) ?? 0) + 1)
         for (const [kind, count] of counts) emit(count, kind)
       },

@@ -17,9 +17,12 @@ const MAX_TOKEN_CHARACTERS = 16_384
 // the target information that its clock is in.
 const NEGOTIATE_FLAGS = 0xa008_8207
 
-/** The NEGOTIATE message (type 1) of a client that names neither itself nor its domain. */
+/**
+ * The NEGOTIATE message (type 1) of a client that names neither itself nor its domain. The version at its end is there
+ * even when its flag is not, as zeros: gss-ntlmssp takes no message without.
+ */
 export function encodeNegotiateMessage(): Uint8Array {
-  const bytes = Buffer.alloc(32)
+  const bytes = Buffer.alloc(40)
   bytes.set(SIGNATURE)
   bytes.writeUInt32LE(MESSAGE_NEGOTIATE, 8)
   bytes.writeUInt32LE(NEGOTIATE_FLAGS, 12)

@@ -1,5 +1,5 @@
 // Over arbitrary outcomes, the diagnosis never contradicts itself; over arbitrary clocks, a lying minority moves nothing.
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CAUSE_NAMES, rowOf } from '../../src/diagnosis/causes.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'

@@ -22,11 +22,11 @@ function base<T extends Target>(probe: string, target: T) {
   return { probe, target, startedAtSeconds: AT, endedAtSeconds: AT + 1, durationSeconds: 1, stages: [] }
 }
 
-export function answered<T extends Target, R>(probe: string, target: T, reading: R): Answered<T, R> {
+function answered<T extends Target, R>(probe: string, target: T, reading: R): Answered<T, R> {
   return { ...base(probe, target), reading }
 }
 
-export function failed<T extends Target>(
+function failed<T extends Target>(
   probe: string,
   target: T,
   reason: Reason,
@@ -35,7 +35,7 @@ export function failed<T extends Target>(
   return { ...base(probe, target), failure: { stage, reason, detail: `${reason} for the test` } }
 }
 
-export function estate(yaml: string, discovered: readonly string[] = []): Estate {
+function estate(yaml: string, discovered: readonly string[] = []): Estate {
   const { config, problems } = parseConfig(yaml, { file: 'test.yml', checkCron: () => undefined })
   if (config === undefined) throw new Error(JSON.stringify(problems))
   const machine = { resolvers: [{ address: '192.0.2.53', port: 53 }], searchDomains: [] }
@@ -105,7 +105,7 @@ export function clockReading(...offsets: readonly Interval[]): ClockReading {
   }
 }
 
-export function serviceReading(state: ServiceReading['state']): ServiceReading {
+function serviceReading(state: ServiceReading['state']): ServiceReading {
   return { state, source: 'windows_exporter', startMode: 'auto', os: undefined, clock: [] }
 }
 

@@ -183,6 +183,17 @@ const rows: readonly Row[] = [
     true,
   ],
   [
+    'references that contradict each other leave true time open',
+    {
+      ...healthy,
+      yaml: withReferences,
+      clock: clockReading(around(-6 * HOURS)),
+      references: [around(0), around(-6 * HOURS)],
+    },
+    [],
+    true,
+  ],
+  [
     'an uninvited host that serves is no stale record',
     {
       yaml: CONFIGURED,
@@ -320,6 +331,11 @@ describe('what follows from a diagnosis', () => {
     expect(stateOf({ ...healthy, yaml: windows, service: 'paused' })).toEqual({
       state: 'paused',
       source: 'windows_exporter',
+    })
+    // A page that does not speak of sppsvc leaves it to inference.
+    expect(stateOf({ ...healthy, yaml: windows, service: 'unknown' })).toEqual({
+      state: 'running',
+      source: 'inferred',
     })
   })
 

@@ -1,7 +1,7 @@
 // What is right and wrong about an SRV answer: one row a finding.
 import { describe, expect, it } from 'vitest'
 import { CLIENT_ERRORS, clientErrorOfLookup } from '../../src/kms/error-codes.ts'
-import { checkSrv, clientErrorOf, recordSet, SRV_FINDINGS, tellable } from '../../src/kms/srv.ts'
+import { checkSrv, clientErrorOf, isWhole, recordSet, SRV_FINDINGS, tellable } from '../../src/kms/srv.ts'
 import type { SrvExpectation, SrvFindingKind, SrvTargetLookup } from '../../src/kms/srv.ts'
 import { record, srvReading } from '../diagnosis/scene.ts'
 
@@ -167,7 +167,7 @@ describe('an SRV answer', () => {
   })
 
   it('what there is nothing to compare with is not told', () => {
-    const kinds = tellable(anything)
+    const kinds = tellable(srvReading([record(A)]), anything)
     for (const kind of [
       'missing_target',
       'unexpected_target',
@@ -179,8 +179,8 @@ describe('an SRV answer', () => {
       expect(kinds.has(kind), kind).toBe(false)
     }
     expect(kinds.has('no_record')).toBe(true)
-    expect(tellable(expecting({ target: A, port: 1688 }))).toContain('wrong_port')
-    expect(tellable(expecting({ target: A }))).toContain('unexpected_target')
+    expect(tellable(srvReading([record(A)]), expecting({ target: A, port: 1688 }))).toContain('wrong_port')
+    expect(tellable(srvReading([record(A)]), expecting({ target: A }))).toContain('unexpected_target')
   })
 
   it('two answers are the same whatever their order and TTL', () => {
@@ -188,6 +188,33 @@ describe('an SRV answer', () => {
     expect(recordSet([record(B), record(A, { ttlSeconds: 9 }), record(A)])).toBe(one)
     expect(recordSet([record(B), record(A, { port: 1689 })])).not.toBe(one)
     expect(recordSet([record(B)])).not.toBe(one)
+  })
+})
+
+describe('a whole answer', () => {
+  it('has all records, over UDP or TCP', () => {
+    expect(isWhole(srvReading([record(A)]))).toBe(true)
+    expect(isWhole(srvReading([record(A)], { recordCount: 65 }))).toBe(false)
+    expect(isWhole(srvReading([record(A)], { truncatedWithoutTcp: true }))).toBe(false)
+  })
+})
+
+describe('an answer that is cut off', () => {
+  const cut = srvReading([], { truncatedWithoutTcp: true })
+  const long = srvReading([record(A)], { recordCount: 99 })
+
+  it('says nothing about what is missing', () => {
+    expect(checkSrv(cut, expecting({ target: A })).map(({ kind }) => kind)).toEqual(['truncated_without_tcp'])
+    expect(checkSrv(long, { ...expecting({ target: B }), exact: false })).toEqual([])
+    for (const answer of [cut, long]) {
+      expect(tellable(answer, expecting({ target: A }))).not.toContain('missing_target')
+      expect(tellable(answer, expecting({ target: A }))).not.toContain('no_record')
+    }
+    expect(clientErrorOf(cut)).toBeUndefined()
+  })
+
+  it('and neither does a referral', () => {
+    expect(clientErrorOf(srvReading([], { referral: true }))).toBeUndefined()
   })
 })
 
@@ -212,6 +239,16 @@ describe('what a client shows', () => {
         ]),
       }),
       undefined,
+    ],
+    [
+      'the only target could not be asked for: not known',
+      srvReading([record(A)], { targets: target({ failure: 'resolve_timeout' }) }),
+      undefined,
+    ],
+    [
+      'the only target fails at its server',
+      srvReading([record(A)], { targets: target({ failure: 'resolve_servfail' }) }),
+      '0xC004F074',
     ],
     ['a usable answer', srvReading([record(A)]), undefined],
     ['an rcode without a known code', srvReading([], { rcode: 'BADVERS' }), undefined],

@@ -29,9 +29,9 @@ const WITH_TIME = fromHex(`
 const OLD = fromHex('4e544c4d53535000 02000000 00000000 20000000 01020000 a1a2a3a4a5a6a7a8')
 
 describe('encodeNegotiateMessage', () => {
-  it('is the 32 bytes of MS-NLMP 2.2.1.1 without names or a version', () => {
+  it('is the 40 bytes of MS-NLMP 2.2.1.1 without names, the version being zeros', () => {
     expect(toHex(encodeNegotiateMessage())).toBe(
-      toHex(fromHex('4e544c4d53535000 01000000 078208a0 0000000000000000 0000000000000000')),
+      toHex(fromHex('4e544c4d53535000 01000000 078208a0 0000000000000000 0000000000000000 0000000000000000')),
     )
   })
 })

@@ -19,9 +19,9 @@ export interface ClockJudgement {
 export function sayOffset(seconds: number): string {
   const sign = seconds < 0 ? '-' : '+'
   const size = Math.abs(seconds)
-  if (size < 1) return `${sign}${(size * 1000).toFixed(1)} ms`
-  if (size < 60) return `${sign}${size.toFixed(2)} s`
-  // Rounded as a whole: 4 h 59 min 59.9 s is five hours.
+  if (size < 0.99995) return `${sign}${(size * 1000).toFixed(1)} ms`
+  if (size < 59.995) return `${sign}${size.toFixed(2)} s`
+  // Rounded as a whole, here and above: 4 h 59 min 59.9 s is five hours.
   if (size < 3599.5) return `${sign}${Math.floor(Math.round(size) / 60)} min ${Math.round(size) % 60} s`
   const minutes = Math.round(size / 60)
   return `${sign}${Math.floor(minutes / 60)} h ${minutes % 60} min`
@@ -57,6 +57,8 @@ interface OwnClock {
   /** Reference minus exporter. */
   readonly interval: Interval | undefined
   readonly evidence: readonly Evidence[]
+  /** References answered, and contradict each other: what is true time is open. */
+  readonly contested: boolean
   readonly finding: Finding<Cause>
 }
 
@@ -69,6 +71,7 @@ function judgeOwnClock({ references }: HostEvidence): OwnClock {
     cite(result, `${result.target.key} is ${sayInterval(offset)} from the exporter's clock`),
   )
   const { interval } = reconcile(answered.map(({ offset }) => offset))
+  const contested = interval === undefined && answered.length > 0
   if (interval === undefined) {
     const missing =
       references.length === 0
@@ -76,17 +79,18 @@ function judgeOwnClock({ references }: HostEvidence): OwnClock {
         : answered.length === 0
           ? 'no reference clock answers'
           : 'the reference clocks contradict each other'
-    return { interval, evidence, finding: cannotTell(cause, missing, { for: evidence }) }
+    return { interval, evidence, contested, finding: cannotTell(cause, missing, { for: evidence }) }
   }
   switch (beyond(interval, EXPORTER_CLOCK_LIMIT_SECONDS)) {
     case 'beyond':
-      return { interval, evidence, finding: named(cause, evidence) }
+      return { interval, evidence, contested, finding: named(cause, evidence) }
     case 'within':
-      return { interval, evidence, finding: ruledOut(cause, evidence) }
+      return { interval, evidence, contested, finding: ruledOut(cause, evidence) }
     case 'straddles':
       return {
         interval,
         evidence,
+        contested,
         finding: cannotTell(cause, 'the references are too uncertain', { for: evidence }),
       }
   }
@@ -99,13 +103,15 @@ export function judgeClock(known: HostEvidence): ClockJudgement {
   const { interval, agrees } = reconcile(samples.map(({ sample }) => sample.offset))
   const sources = samples.map(({ sample: { source } }, index) => ({ source, agrees: agrees[index] }))
   const said = samples.map(({ evidence }) => evidence)
-  if (interval === undefined) {
+  if (interval === undefined || own.contested) {
     const missing =
-      samples.length > 0
-        ? 'the sources contradict each other, and no majority agrees'
-        : known.clock?.failure
-          ? `no clock of the host answers; ${unanswered(known.clock)}`
-          : 'the clock has not been asked yet'
+      interval !== undefined
+        ? 'the reference clocks contradict each other: true time is not known'
+        : samples.length > 0
+          ? 'the sources contradict each other, and no majority agrees'
+          : known.clock?.failure
+            ? `no clock of the host answers; ${unanswered(known.clock)}`
+            : 'the clock has not been asked yet'
     return { drift: undefined, sources, findings: [cannotTell(cause, missing, { for: said }), own.finding] }
   }
   const drift = corrected(interval, own.interval)

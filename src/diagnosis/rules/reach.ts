@@ -2,6 +2,7 @@
 // never contradict each other: unreachable, blocked, stopped, or somebody else's listener.
 import type { Evidence, Finding } from '../../model/finding.ts'
 import type { Reason } from '../../model/failure.ts'
+import type { Failure } from '../../model/result.ts'
 import type { AddressOutcome } from '../../probes/port.ts'
 import type { ServiceState } from '../../probes/service.ts'
 import type { Cause } from '../causes.ts'
@@ -31,8 +32,16 @@ const SIGNS_OF_LIFE: readonly Reason[] = [
   'too_large',
 ]
 
+/** Our own troubles, which say nothing about the host. */
+const OURS: readonly Reason[] = ['internal_error', 'exporter_overloaded', 'not_configured']
+
+/** Whether the host itself was asked: before its address is known, only resolvers are. */
+function wasAsked({ stage, reason }: Failure): boolean {
+  return stage !== 'resolve' && !OURS.includes(reason)
+}
+
 /** The addresses that matter: those the host should have, where that is known. */
-export function relevantAddresses({ port }: HostEvidence): readonly AddressOutcome[] {
+function relevantAddresses({ port }: HostEvidence): readonly AddressOutcome[] {
   const all = port?.reading?.addresses ?? []
   return all.some(({ expected }) => expected !== undefined) ? all.filter(({ expected }) => expected) : all
 }
@@ -44,7 +53,11 @@ function signsOfLife({ clock, service }: HostEvidence): readonly Evidence[] {
     if (result?.reading !== undefined) {
       const what = result === clock ? 'the clock of the host answers' : 'windows_exporter on the host answers'
       signs.push(cite(result, what))
-    } else if (result?.failure !== undefined && SIGNS_OF_LIFE.includes(result.failure.reason)) {
+    } else if (
+      result?.failure !== undefined &&
+      wasAsked(result.failure) &&
+      SIGNS_OF_LIFE.includes(result.failure.reason)
+    ) {
       signs.push(cite(result, `the machine answers, if only with ${result.failure.reason}`))
     }
   }
@@ -63,23 +76,25 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
     service === undefined || stated === undefined
       ? []
       : [cite(service, `Windows says that sppsvc is ${stated.replace('_', ' ')}`)]
+  const stopping = stated === 'stopped' || stated === 'stop_pending'
   const withService = (inferred: ServiceState): ReachJudgement['service'] =>
-    windows === undefined
+    windows === undefined || stated === undefined
       ? { state: inferred, source: 'inferred' }
       : { state: windows.state, source: windows.source }
 
-  if (port?.reading === undefined) {
-    const missing = port === undefined ? 'the port has not been asked yet' : unanswered(port)
+  const outcomes = relevantAddresses(known)
+  if (port === undefined || outcomes.length === 0) {
+    const missing =
+      port === undefined
+        ? 'the port has not been asked yet'
+        : port.failure
+          ? unanswered(port)
+          : 'there was no address to try'
     const findings = REACH_CAUSES.map((cause) => cannotTell(cause, missing))
-    if (stated === 'stopped') findings[2] = named('service_stopped', statedBy)
+    if (stopping) findings[2] = named('service_stopped', statedBy)
     return { bound: undefined, service: withService('unknown'), findings }
   }
 
-  const outcomes = relevantAddresses(known)
-  if (outcomes.length === 0) {
-    const findings = REACH_CAUSES.map((cause) => cannotTell(cause, 'there was no address to try'))
-    return { bound: undefined, service: withService('unknown'), findings }
-  }
   const run = port
   const citing = (some: readonly AddressOutcome[]): Evidence[] =>
     some.map((each) => cite(run, sayAddress(each)))
@@ -121,25 +136,23 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
       service: withService('unknown'),
       findings: verdictsOf({
         port_blocked: ruledOut('port_blocked', citing(open)),
-        service_stopped:
-          stated === 'stopped'
-            ? named('service_stopped', statedBy)
-            : stated === undefined
-              ? cannotTell('service_stopped', 'another program holds the port')
-              : ruledOut('service_stopped', statedBy),
-        not_kms_listener:
-          stated === 'stopped'
-            ? cannotTell(
-                'not_kms_listener',
-                'the service is stopped; what holds its port is the second question',
-                { for: citing(open) },
-              )
-            : named('not_kms_listener', citing(open)),
+        service_stopped: stopping
+          ? named('service_stopped', statedBy)
+          : stated === undefined
+            ? cannotTell('service_stopped', 'another program holds the port')
+            : ruledOut('service_stopped', statedBy),
+        not_kms_listener: stopping
+          ? cannotTell(
+              'not_kms_listener',
+              'the service is stopped; what holds its port is the second question',
+              { for: citing(open) },
+            )
+          : named('not_kms_listener', citing(open)),
       }),
     }
   }
 
-  if (stated === 'stopped' || stated === 'stop_pending') {
+  if (stopping) {
     return {
       bound: false,
       service: withService('stopped'),
@@ -157,6 +170,18 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
       findings: verdictsOf({
         port_blocked: named('port_blocked', [...evidence, ...statedBy]),
         service_stopped: ruledOut('service_stopped', statedBy),
+      }),
+    }
+  }
+
+  if (stated !== undefined) {
+    const missing = 'sppsvc is neither running nor stopped'
+    return {
+      bound: false,
+      service: withService('unknown'),
+      findings: verdictsOf({
+        port_blocked: cannotTell('port_blocked', 'a port cannot be tested while its service is not running'),
+        service_stopped: cannotTell('service_stopped', missing, { for: statedBy }),
       }),
     }
   }
@@ -198,15 +223,17 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
     }
   }
 
-  const silence = clock?.failure === undefined ? [] : [cite(clock, unanswered(clock))]
-  const asked = silence.length > 0 || service?.failure !== undefined
+  const silence = [clock, service].flatMap((result) =>
+    result?.failure !== undefined && wasAsked(result.failure) ? [cite(result, unanswered(result))] : [],
+  )
   return {
     bound: false,
     service: withService('unknown'),
     findings: verdictsOf({
-      host_unreachable: asked
-        ? named('host_unreachable', [...evidence, ...silence])
-        : cannotTell('host_unreachable', 'nothing but the KMS port has been asked', { for: evidence }),
+      host_unreachable:
+        silence.length > 0
+          ? named('host_unreachable', [...evidence, ...silence])
+          : cannotTell('host_unreachable', 'nothing but the KMS port has been asked', { for: evidence }),
     }),
   }
 }

@@ -1,7 +1,10 @@
 // Do the DNS records lead clients to this host? The SRV record: missing, stale, or with the wrong port; and the host's
 // own A and AAAA records.
+import type { Host } from '../../config/targets.ts'
+import { isWhole } from '../../kms/srv.ts'
 import type { Evidence, Finding } from '../../model/finding.ts'
 import { formatEndpoint } from '../../model/target.ts'
+import type { ResultOf } from '../../probes/index.ts'
 import type { Cause } from '../causes.ts'
 import {
   cannotTell,
@@ -16,6 +19,12 @@ import {
 
 const UNKNOWN_NAME = ['resolve_nxdomain', 'resolve_nodata']
 
+/** Whether this resolver gave a whole answer, and the record that its domain should have for the host is not in it. */
+export function lacksRecord({ reading, target: { domain } }: ResultOf<'srv'>, host: Host): boolean {
+  if (reading === undefined || !expects(domain, host)) return false
+  return !reading.referral && isWhole(reading) && reading.records.every(({ target }) => target !== host.name)
+}
+
 export function judgeMissing({ host, srv }: HostEvidence): Finding<Cause> {
   const cause = 'srv_missing'
   const absent: Evidence[] = []
@@ -29,6 +38,8 @@ export function judgeMissing({ host, srv }: HostEvidence): Finding<Cause> {
     else if (!expects(domain, host)) continue
     else if (result.reading === undefined) silent.push(cite(result, unanswered(result)))
     else if (result.reading.referral) silent.push(cite(result, `${at}: a referral, no answer`))
+    else if (!lacksRecord(result, host))
+      silent.push(cite(result, `${at}: only a part of the records was read`))
     else if (result.reading.records.length > 0)
       absent.push(cite(result, `the records ${at} do not name the host`))
     // A server that fails or refuses says nothing about the record; clients that ask it find no host all the same.
@@ -36,9 +47,9 @@ export function judgeMissing({ host, srv }: HostEvidence): Finding<Cause> {
   }
   if (absent.length > 0) return named(cause, absent, present)
   if (present.length > 0) return ruledOut(cause, present)
-  return cannotTell(cause, silent.length > 0 ? 'no resolver answers' : 'no watched domain expects the host', {
-    for: silent,
-  })
+  const missing =
+    silent.length > 0 ? 'no resolver gives a whole answer' : 'no watched domain expects the host'
+  return cannotTell(cause, missing, { for: silent })
 }
 
 export function judgeStale(known: HostEvidence, bound: boolean | undefined): Finding<Cause> {

@@ -1,5 +1,5 @@
 // Bundles the command into one file: it starts in a fraction of the time that a folder of modules takes.
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { build } from 'esbuild'
 
@@ -15,6 +15,7 @@ function revision() {
   }
 }
 
+rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
 await build({
   absWorkingDir: new URL('..', import.meta.url).pathname,
   entryPoints: ['src/main.ts'],

@@ -198,6 +198,8 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       const domain = key.target.labels['domain']
       if (domain !== undefined && !domains.has(domain)) book.delete(`domain/${domain}`)
     }
+    // A resolver that is no longer asked has no say in whether they agree.
+    for (const name of domains) summariseDomain(name)
     for (const host of hosts.values()) {
       book.set(`host/${host.name}`, linesOfHost(host))
       assessor.touch(host)
@@ -229,8 +231,9 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     get config() {
       return config
     },
-    get estate() {
-      return estate
+    /** Whom this exporter watches: of the hosts, its shard's. */
+    get estate(): Estate {
+      return { ...estate, hosts: [...hosts.values()] }
     },
     get phase() {
       return phase

@@ -36,9 +36,10 @@ export interface DaemonOptions {
 
 export type Daemon = ReturnType<typeof createDaemon>
 
-/** A resolver that fails or sends us elsewhere has not said that the hosts it named before are gone. */
+/** A resolver that fails, sends us elsewhere or is cut off has not said which hosts there are. */
 function saysWhoIsThere({ reading }: ResultOf<'srv'>): boolean {
-  return reading !== undefined && !reading.referral && ['NOERROR', 'NXDOMAIN'].includes(reading.rcode)
+  if (reading === undefined || reading.referral || reading.truncatedWithoutTcp) return false
+  return ['NOERROR', 'NXDOMAIN'].includes(reading.rcode)
 }
 
 export function createDaemon({ machine, io, log, build, shard, ...options }: DaemonOptions) {
@@ -150,7 +151,9 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   }
 
   function isConsistent(domain: string): boolean | undefined {
-    const sets = answersOf(domain).flatMap(({ reading }) => (reading ? [recordSet(reading.records)] : []))
+    const sets = answersOf(domain)
+      .filter(saysWhoIsThere)
+      .flatMap(({ reading }) => (reading ? [recordSet(reading.records)] : []))
     return sets.length < 2 ? undefined : new Set(sets).size === 1
   }
 

@@ -17,7 +17,10 @@ export interface SrvTargetLookup {
   readonly addresses: readonly string[]
   /** The target is a CNAME, which RFC 2782 forbids and Windows mostly follows. */
   readonly alias: boolean
-  /** Why there is no address. `resolve_timeout` and the like mean that it was not answered, not that there is none. */
+  /**
+   * Why there is no address, or only those of one family. `resolve_timeout` and the like mean that it was not
+   * answered, not that there is none.
+   */
   readonly failure?: Reason
 }
 
@@ -98,7 +101,9 @@ export function checkSrv(
   const expected = new Map(expect.map((expectation) => [expectation.target, expectation]))
 
   const whole = isWhole(answer)
-  if (whole && answer.records.length === 0)
+  // An empty list of expectations that is complete wants no record.
+  const noneWanted = exact && expect.length === 0
+  if (whole && !noneWanted && answer.records.length === 0)
     find('no_record', '', answer.referral ? 'a referral' : answer.rcode)
   if (answer.misspelt) find('misspelt_owner_name', '')
   if (answer.truncatedWithoutTcp) find('truncated_without_tcp', '')
@@ -139,7 +144,7 @@ export function checkSrv(
       )
     }
     const wanted = addresses.get(target)
-    if (wanted !== undefined && lookup.addresses.length > 0 && !sameSet(wanted, lookup.addresses)) {
+    if (wanted !== undefined && lookup.failure === undefined && !sameSet(wanted, lookup.addresses)) {
       find('address_mismatch', target, `${lookup.addresses.join(', ')}, not ${wanted.join(', ')}`)
     }
   }

@@ -156,7 +156,7 @@ export const port: Probe<'port', PortTarget, PortReading> = {
     const { dns, failure } = await addressesOf(host, visit)
     const literal = host.connectTo ?? host.name
     const configured = host.addresses ?? []
-    const addresses = [...new Set(dns === undefined ? [literal] : [...dns, ...configured])].slice(
+    const addresses = [...new Set(dns === undefined ? [literal] : [...configured, ...dns])].slice(
       0,
       MOST_ADDRESSES,
     )

@@ -41,18 +41,30 @@ function whyUntold({ reply, tcpFailure }: DnsAnswer): Reason | undefined {
 }
 
 async function lookUpTarget(target: string, resolver: Endpoint, visit: Visit): Promise<SrvTargetLookup> {
+  const outcomes = await Promise.all(
+    (['A', 'AAAA'] as const).map((type) => lookUpFamily(target, type, resolver, visit)),
+  )
+  const found = new Set(outcomes.flatMap(({ addresses }) => addresses))
+  const addresses = [...found].toSorted().slice(0, MOST_ADDRESSES_PER_TARGET)
+  const alias = outcomes.some((outcome) => outcome.alias)
+  // Half an answer is kept beside the reason for the other half.
+  const failure = outcomes.map((outcome) => outcome.failure).find((reason) => reason !== undefined)
+  if (failure !== undefined) return { addresses, alias, failure }
+  return addresses.length > 0 ? { addresses, alias } : { addresses, alias, failure: 'resolve_nodata' }
+}
+
+async function lookUpFamily(
+  target: string,
+  type: 'A' | 'AAAA',
+  resolver: Endpoint,
+  visit: Visit,
+): Promise<SrvTargetLookup> {
   try {
-    const answers = await Promise.all(
-      (['A', 'AAAA'] as const).map((type) =>
-        visit.io.dns.ask(resolver, { name: target, type }, visit.deadline),
-      ),
-    )
-    const alias = answers.some(({ reply }) => reply.aliases.some(({ name }) => name === target))
-    const found = new Set(answers.flatMap(({ reply }) => addressesOf(reply, target)))
-    const addresses = [...found].toSorted().slice(0, MOST_ADDRESSES_PER_TARGET)
-    if (addresses.length > 0) return { addresses, alias }
-    const failure = answers.map(whyUntold).find((reason) => reason !== undefined)
-    return { addresses, alias, failure: failure ?? 'resolve_nodata' }
+    const answer = await visit.io.dns.ask(resolver, { name: target, type }, visit.deadline)
+    const alias = answer.reply.aliases.some(({ name }) => name === target)
+    const addresses = addressesOf(answer.reply, target)
+    const failure = whyUntold(answer)
+    return failure === undefined ? { addresses, alias } : { addresses, alias, failure }
   } catch (error) {
     if (error instanceof ProbeFailure) return { addresses: [], alias: false, failure: error.reason }
     // A target that cannot even be asked for: a label too long, an empty one.

@@ -45,6 +45,8 @@ const rows: readonly Row[] = [
     anything,
     ['no_record', 'misspelt_owner_name'],
   ],
+  ['no record where none is wanted', srvReading([], { rcode: 'NXDOMAIN' }), expecting(), []],
+  ['any record where none is wanted', srvReading([record(A)]), expecting(), ['unexpected_target']],
   [
     'one of two missing',
     srvReading([record(A)]),

@@ -39,8 +39,7 @@ template:
     storage: "${directory}"
     zonefile-sync: -1
     journal-content: none
-zone:${declared.length > 0 ? `\n${declared.join('\n')}` : ' []'}
-`
+${declared.length > 0 ? `zone:\n${declared.join('\n')}\n` : ''}`
 }
 
 /** Rejects like launch(). A zone that Knot cannot load does not stop it: that zone answers SERVFAIL. */

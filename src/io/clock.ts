@@ -15,16 +15,24 @@ export const systemClock: Clock = {
 /** What Date.now() cuts off: the true time is up to this much later than the wall clock says. */
 export const WALL_RESOLUTION_SECONDS = 0.001
 
-/** The wall clock may be slewed while a sample is taken; beyond this it has stepped, and the sample is worthless. */
-const STEP_SECONDS = 0.01
+/**
+ * The wall clock may be slewed while a sample is taken, and the process held up between two readings; beyond this it
+ * has stepped, and the sample is worthless.
+ */
+const STEP_SECONDS = 0.05
 
 export interface Moment {
   readonly wallSeconds: number
   readonly monotonicSeconds: number
 }
 
+/**
+ * The monotonic clock is read first: should the process be held up between the two, the time that passed since the
+ * wall clock was read comes out too long, never too short, and bounds made from it stay bounds.
+ */
 export function now(clock: Clock): Moment {
-  return { wallSeconds: clock.wallSeconds(), monotonicSeconds: clock.monotonicSeconds() }
+  const monotonicSeconds = clock.monotonicSeconds()
+  return { wallSeconds: clock.wallSeconds(), monotonicSeconds }
 }
 
 /** True when the local wall clock was set between the two moments. */

@@ -17,7 +17,7 @@ export async function askProbe<Name extends ProbeName>(
   yaml: string,
   name: Name,
 ): Promise<readonly ResultOf<Name>[]> {
-  const { config, problems } = parseConfig(yaml, { file: 'real.yml', checkCron })
+  const { config, problems } = parseConfig(yaml, { file: '/nowhere/winkms.yml', checkCron })
   if (config === undefined) throw new Error(JSON.stringify(problems))
   const tasks = plan(estateOf(config, { resolvers: [], searchDomains: [] }, []), [probes[name]])
   const io = createIo()
@@ -35,4 +35,13 @@ export async function askOne<Name extends ProbeName>(yaml: string, name: Name): 
   const [result, ...others] = await askProbe(yaml, name)
   if (result === undefined || others.length > 0) throw new Error('the configuration names no single target')
   return result
+}
+
+/** The reading. Throws what was said instead, when the question went unanswered. */
+export function readingOf<Reading>(result: {
+  readonly reading?: Reading | undefined
+  readonly failure?: unknown
+}): Reading {
+  if (result.reading === undefined) throw new Error(`unanswered: ${JSON.stringify(result.failure)}`)
+  return result.reading
 }

@@ -129,10 +129,19 @@ describe('the page', () => {
     const other = { states: { Dnscache: 'running' }, modes: { Dnscache: 'auto' } }
     const whole = windowsPage()
     const cut = whole.slice(0, whole.indexOf('windows_service_state{name="sppsvc"'))
-    for (const page of [windowsPage(other), cut, '']) {
+    for (const page of [windowsPage(other), cut]) {
       const server = await serve(page)
       const reading = readingOf(await ask(`${server.url}/metrics`))
       expect(reading.state).toBe('unknown')
+    }
+  })
+
+  it('of something else is no answer', async (context) => {
+    realServer(context, ['nginx'])
+    for (const page of ['', '<html><body>Please log in</body></html>', 'node_load1 0.5\n']) {
+      const server = await serve(page)
+      const { failure } = await ask(`${server.url}/metrics`)
+      expect(failure).toMatchObject({ reason: 'not_found', stage: 'read' })
     }
   })
 

@@ -33,7 +33,7 @@ async function trustOf(host: Host): Promise<HttpPeer['tls']> {
   return { ca, serverName: tls?.server_name }
 }
 
-/** Rejects with ProbeFailure: `auth_failed` for 401, `access_denied` for 403, `not_found` for 404, and all of HTTP's. */
+/** Rejects with ProbeFailure: `auth_failed` for 401, `access_denied` for 403, `not_found` for 404 or for a page of something else, and all of HTTP's. */
 export async function readWindowsExporter(
   host: Host,
   wanted: ReadonlySet<string>,
@@ -63,5 +63,9 @@ export async function readWindowsExporter(
   if (answer.status === 403) throw new ProbeFailure('access_denied', `${where}: HTTP 403`)
   if (answer.status === 404) throw new ProbeFailure('not_found', `${where}: HTTP 404`)
   if (answer.status !== 200) throw new ProbeFailure('protocol_error', `${where}: HTTP ${answer.status}`)
-  return { samples: parseExposition(answer.body, wanted), answer }
+  const samples = parseExposition(answer.body, wanted)
+  // A login page, say, or an exporter of something else.
+  if (samples.length === 0)
+    throw new ProbeFailure('not_found', `${where}: none of windows_exporter's metrics is there`)
+  return { samples, answer }
 }

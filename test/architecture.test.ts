@@ -182,7 +182,7 @@ describe('the house', () => {
   it('has no request PDU: nothing outside the lab writes RPC packet type 0, and the lab has no KMS reply', () => {
     const dcerpc = readFileSync(join(SRC, 'protocol/dcerpc.ts'), 'utf8')
     const exported = [...dcerpc.matchAll(/^export function (\w+)/gm)].map(([, name]) => name)
-    expect(exported.toSorted()).toEqual(['decodeBindAnswer', 'encodeBind', 'frameRpc'])
+    expect(new Set(exported)).toEqual(new Set(['decodeBindAnswer', 'encodeBind', 'frameRpc']))
   })
 
   it('says at the head of each file what it is', () => {

@@ -1,6 +1,7 @@
 // Would the host refuse a request for its time stamp? KMS answers 0xC004F06C when client and host are more than four
 // hours apart. Every source that answers without credentials is asked at once; a source that lies is one voice among
 // several, and how they are reconciled is not decided here (see diagnosis/rules/drift.ts).
+import type { ClockSource } from '../config/schema.ts'
 import type { Host } from '../config/targets.ts'
 import { createDeadline, type Deadline } from '../io/deadline.ts'
 import type { HttpSession } from '../io/http.ts'
@@ -10,8 +11,6 @@ import type { Metric } from '../model/metric.ts'
 import type { Target } from '../model/target.ts'
 import type { Probe, Visit } from './probe.ts'
 import { askHttpDate, askNtlm, askNtp, askSmb2, narrowHttpDate } from './time-sources.ts'
-
-export type ClockSource = Host['probes']['clock']['sources'][number]
 
 export interface ClockSample {
   /** A source of this probe, or `windows_exporter`. */

@@ -5,12 +5,20 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { CONTENT_TYPES, type Format } from '../views/lines.ts'
 
+const [TEXT, OPENMETRICS] = (['text', 'openmetrics'] as const).map((format) =>
+  CONTENT_TYPES[format].replace(/; charset.*/, ''),
+) as [string, string]
+
+/** Prometheus 3 says how names beyond the old alphabet are to be escaped; we have none, so any way is right. */
+const OFFERS = [
+  TEXT,
+  OPENMETRICS,
+  ...['allow-utf-8', 'underscores', 'dots', 'values'].map((way) => `${OPENMETRICS}; escaping=${way}`),
+]
+
 /** Text 0.0.4 unless OpenMetrics is asked for by name. */
 export function chooseFormat(request: Request): Format {
-  const offers = (['text', 'openmetrics'] as const).map((format) =>
-    CONTENT_TYPES[format].replace(/; charset.*/, ''),
-  )
-  const chosen = request.accepts(offers)
+  const chosen = request.accepts(OFFERS)
   return typeof chosen === 'string' && chosen.startsWith('application/openmetrics-text')
     ? 'openmetrics'
     : 'text'

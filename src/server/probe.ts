@@ -2,7 +2,9 @@
 // that `--probe.allow` admits, so that nobody can make the exporter scan a network.
 import type { Request, Response } from 'express'
 import type { Host } from '../config/targets.ts'
+import { parseAddress } from '../config/values.ts'
 import type { Examination } from '../engine/examine.ts'
+import { MalformedMessage } from '../model/failure.ts'
 import { probes, type ProbeName } from '../probes/index.ts'
 import { checkName } from '../protocol/dns.ts'
 import { FAMILIES } from '../views/catalogue.ts'
@@ -48,12 +50,14 @@ function hostFor(given: string, daemon: WatchedEstate, allow: readonly string[])
     daemon.self.refusedTargets.inc()
     throw new BadRequest(403, `"${printable(given)}" is neither a watched host nor allowed by --probe.allow`)
   }
+  const address = parseAddress(name)
+  if (address.value !== undefined) return daemon.adHocHost(address.value)
   try {
-    checkName(name)
+    return daemon.adHocHost(checkName(name))
   } catch (error) {
-    throw new BadRequest(400, `"${printable(given)}" is not a host name: ${String(error)}`)
+    if (!(error instanceof MalformedMessage)) throw error
+    throw new BadRequest(400, `"${printable(given)}" is not a host name: ${error.message}`)
   }
-  return daemon.adHocHost(name)
 }
 
 /** Prometheus says how long it will wait; a little less is what we have. */

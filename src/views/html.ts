@@ -60,7 +60,7 @@ function driftText({ drift }: Diagnosis): string {
 
 function hostRow({ diagnosis, sinceSeconds }: HostView, { prefix }: Site): string {
   const { name } = diagnosis.host
-  return `<tr><td><a href="${h(prefix)}/hosts/${h(encodeURIComponent(name))}">${h(name)}</a>${
+  return `<tr><td><a href="${h(prefix)}/hosts/${h(encodeURIComponent(name.toWellFormed()))}">${h(name)}</a>${
     diagnosis.host.discovered ? ' <small>found in DNS</small>' : ''
   }</td><td>${servingWord(diagnosis)}<br><small>since ${utc(sinceSeconds)}</small></td><td>${causeList(diagnosis)}</td>
 <td>${h(diagnosis.service.state.replace('_', ' '))} <small>${h(diagnosis.service.source)}</small></td><td>${driftText(diagnosis)}</td></tr>`

@@ -5,6 +5,7 @@ import { checkSrv, clientErrorOf } from '../kms/srv.ts'
 import { halfWidth, midpoint } from '../model/interval.ts'
 import type { Result } from '../model/result.ts'
 import type { ResultOf } from '../probes/index.ts'
+import { printable } from './printable.ts'
 import type { DomainView, HostView, Snapshot } from './snapshot.ts'
 
 function time(seconds: number): string {
@@ -14,7 +15,7 @@ function time(seconds: number): string {
 export function diagnosisJson(diagnosis: Diagnosis): object {
   const { host, serving, findings, service, drift, clockSources, clientErrors, domain } = diagnosis
   const facts = { host: host.name, port: host.port, domain }
-  return {
+  return plain({
     host: host.name,
     port: host.port,
     discovered: host.discovered,
@@ -48,26 +49,29 @@ export function diagnosisJson(diagnosis: Diagnosis): object {
       drift === undefined
         ? null
         : { drift_seconds: midpoint(drift), uncertainty_seconds: halfWidth(drift), sources: clockSources },
-  }
+  })
 }
 
 export function resultJson(result: Result): object {
-  return {
+  return plain({
     probe: result.probe,
     target: result.target.key,
     started_at: time(result.startedAtSeconds),
     ended_at: time(result.endedAtSeconds),
     duration_seconds: result.durationSeconds,
     stages: result.stages,
-    ...(result.failure === undefined ? { reading: plain(result.reading) } : { failure: result.failure }),
-  }
+    ...(result.failure === undefined ? { reading: result.reading } : { failure: result.failure }),
+  })
 }
 
-/** Maps become objects; everything else in a reading is plain data. */
+/** Maps become objects; everything else is plain data. Peers' text is for terminals too: `diagnose --json | less`. */
+function plain(value: object): object
+function plain(value: unknown): unknown
 function plain(value: unknown): unknown {
+  if (typeof value === 'string') return printable(value)
   if (value instanceof Map)
-    return Object.fromEntries([...value].map(([key, each]) => [String(key), plain(each)]))
-  if (Array.isArray(value)) return value.map(plain)
+    return Object.fromEntries([...value].map(([key, each]) => [printable(String(key)), plain(each)]))
+  if (Array.isArray(value)) return value.map((each: unknown) => plain(each))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]))
 }
@@ -78,23 +82,23 @@ export function hostJson({ diagnosis, sinceSeconds, results }: HostView): object
 
 function srvJson(result: ResultOf<'srv'>): object {
   const { reading, target } = result
-  return {
+  return plain({
     ...resultJson(result),
     ...(reading === undefined
       ? {}
       : { findings: checkSrv(reading, target.domain), client_error: clientErrorOf(reading) ?? null }),
-  }
+  })
 }
 
 function domainJson({ name, consistent, results }: DomainView): object {
-  return { domain: name, consistent: consistent ?? null, resolvers: results.map(srvJson) }
+  return { domain: printable(name), consistent: consistent ?? null, resolvers: results.map(srvJson) }
 }
 
 export function hostsJson({ atSeconds, hosts, domains, nothingFound }: Snapshot): object {
   return {
     at: time(atSeconds),
     hosts: hosts.map(({ diagnosis, sinceSeconds }) => ({
-      host: diagnosis.host.name,
+      host: printable(diagnosis.host.name),
       port: diagnosis.host.port,
       discovered: diagnosis.host.discovered,
       serving: diagnosis.serving ?? null,

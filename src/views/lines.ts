@@ -69,18 +69,17 @@ export function writeLines<Subject, Reading>(
 ): Lines {
   const lines = new Map<string, string>()
   const own = Object.entries(labels).map(([label, value]) => `${label}="${labelValue(value)}"`)
+  const head = own.join(',')
   for (const metric of metrics) {
     let text = lines.get(metric.name) ?? ''
     const names = metric.labels.slice(own.length)
-    const head = own.length === 0 ? `${metric.name}{` : `${metric.name}{${own.join(',')}`
     const emit: Emit = (value, ...values) => {
       if (value === undefined) return
-      let line = head
+      let pairs = head
       for (const [index, label] of names.entries()) {
-        const comma = index === 0 && own.length === 0 ? '' : ','
-        line += `${comma}${label}="${labelValue(values[index] ?? '')}"`
+        pairs += `${pairs === '' ? '' : ','}${label}="${labelValue(values[index] ?? '')}"`
       }
-      text += `${line}} ${numberText(Number(value))}\n`
+      text += `${metric.name}${pairs === '' ? '' : `{${pairs}}`} ${numberText(Number(value))}\n`
     }
     metric.samples(reading, emit, subject)
     if (text !== '') lines.set(metric.name, text)

@@ -4,6 +4,7 @@ import { CLIENT_ERRORS } from '../kms/error-codes.ts'
 import { clientErrorOf, ownerName } from '../kms/srv.ts'
 import { formatEndpoint } from '../model/target.ts'
 import type { ResultOf } from '../probes/index.ts'
+import { printable } from './printable.ts'
 
 export function nothingFound(estate: Estate, answers: readonly ResultOf<'srv'>[]): string {
   if (estate.domains.length === 0) {
@@ -17,7 +18,8 @@ export function nothingFound(estate: Estate, answers: readonly ResultOf<'srv'>[]
       const where = `${ownerName(name)} at ${formatEndpoint(resolver)}`
       const answer = answers.find(({ target }) => target.domain.name === name && target.resolver === resolver)
       if (answer === undefined) return `${where}: not answered yet`
-      if (answer.failure !== undefined) return `${where}: ${answer.failure.reason} (${answer.failure.detail})`
+      if (answer.failure !== undefined)
+        return `${where}: ${answer.failure.reason} (${printable(answer.failure.detail)})`
       const code = clientErrorOf(answer.reading)
       const clients =
         code === undefined ? '' : `; a client would show ${code} (${CLIENT_ERRORS[code].meaning})`

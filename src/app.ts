@@ -4,7 +4,7 @@ import type { Config } from './config/schema.ts'
 import { estateOf, hostNamed, type Estate, type Host, type MachineFacts } from './config/targets.ts'
 import { createAssessor } from './engine/assess.ts'
 import { createTicker, type Ticker } from './engine/cron.ts'
-import { createDiscovery } from './engine/discovery.ts'
+import { createDiscovery, saysWhoIsThere } from './engine/discovery.ts'
 import { examine, type Examination } from './engine/examine.ts'
 import { plan, type Task } from './engine/plan.ts'
 import { run } from './engine/run.ts'
@@ -35,12 +35,6 @@ export interface DaemonOptions {
 }
 
 export type Daemon = ReturnType<typeof createDaemon>
-
-/** A resolver that fails, sends us elsewhere or is cut off has not said which hosts there are. */
-function saysWhoIsThere({ reading }: ResultOf<'srv'>): boolean {
-  if (reading === undefined || reading.referral || reading.truncatedWithoutTcp) return false
-  return ['NOERROR', 'NXDOMAIN'].includes(reading.rcode)
-}
 
 export function createDaemon({ machine, io, log, build, shard, ...options }: DaemonOptions) {
   let config = options.config
@@ -111,7 +105,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         if (answer === undefined) return
         const { domain } = answer.target
         summariseDomain(domain.name)
-        if (config.discovery.from_srv && saysWhoIsThere(answer) && discovery.learn(answer)) replan()
+        if (config.discovery.from_srv && discovery.learn(answer)) replan()
         touch(domain.expect.map(({ target }) => target))
         touch(answer.reading?.targets.keys() ?? [])
         // What is no longer named has to hear of it too.
@@ -211,11 +205,6 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       self.targets.set({ probe: name }, all.filter(({ probe }) => probe.name === name).length)
     }
     const limits = { concurrency: config.limits.concurrency, perGroup: config.limits.per_host }
-    // A changed question loses its place in time along with its answer: as a new one it is asked within seconds.
-    scheduler.set(
-      all.filter(({ key, fingerprint }) => before.get(key)?.fingerprint === fingerprint),
-      limits,
-    )
     scheduler.set(all, limits)
   }
 

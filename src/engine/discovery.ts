@@ -12,6 +12,12 @@ export interface Discovery {
   hosts(): readonly Discovered[]
 }
 
+/** A resolver that fails, sends us elsewhere or is cut off has not said which hosts there are. */
+export function saysWhoIsThere({ reading }: ResultOf<'srv'>): boolean {
+  if (reading === undefined || reading.referral || reading.truncatedWithoutTcp) return false
+  return ['NOERROR', 'NXDOMAIN'].includes(reading.rcode)
+}
+
 export function createDiscovery(): Discovery {
   const byTarget = new Map<string, readonly Discovered[]>()
   let current: readonly Discovered[] = []
@@ -28,8 +34,9 @@ export function createDiscovery(): Discovery {
   }
 
   return {
-    learn({ target, reading }) {
-      if (reading === undefined) return false
+    learn(result) {
+      const { target, reading } = result
+      if (reading === undefined || !saysWhoIsThere(result)) return false
       const named = reading.records
         .filter((record) => record.target !== '.' && isIP(record.target) === 0)
         .map((record) => ({ name: record.target, port: record.port }))

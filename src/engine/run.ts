@@ -44,8 +44,10 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
       )
     })
   })
+  let over = false
   const enter = (next: string): void => {
-    if (next === stage) return
+    // One that was left behind has no say in what was told already.
+    if (over || next === stage) return
     closeStage()
     stage = next
   }
@@ -59,6 +61,7 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
   clearTimeout(grace)
   deadline.close()
   closeStage()
+  over = true
   return Object.freeze({
     probe: probe.name,
     target,

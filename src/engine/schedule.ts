@@ -5,7 +5,6 @@
 // - at the start, and for a target new after a reload, everything is asked once within a few seconds.
 // What is late is measured; what is skipped is counted.
 import type { Clock } from '../io/clock.ts'
-import type { Schedule } from '../model/target.ts'
 import { createCalendar } from './calendar.ts'
 import type { Ticker } from './cron.ts'
 import type { Task } from './plan.ts'
@@ -28,7 +27,7 @@ export interface ScheduleEvents {
 
 export interface Scheduler {
   readonly inFlight: number
-  /** Replaces the tasks. Those with a known key and an unchanged schedule keep their place in time. */
+  /** Replaces the tasks. Those that ask the same as before keep their place in time; the others are asked soon. */
   set(tasks: readonly Task[], limits: Limits): void
   /** Nothing new begins; what is in flight ends by itself. */
   stop(): void
@@ -51,10 +50,6 @@ interface Group {
 
 const START_SPREAD_SECONDS = 3
 const CRON_SPREAD_SECONDS = 10
-
-function sameSchedule(a: Schedule, b: Schedule): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
-}
 
 /** The first moment after `after` that has this phase (0 to 1) within the interval. */
 export function nextInPhase(phase: number, seconds: number, after: number): number {
@@ -174,7 +169,7 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
       for (const [key, task] of wanted) {
         const known = entries.get(key)
         const phase = known?.phase ?? phaseOf(key)
-        if (known !== undefined && sameSchedule(known.task.target.schedule, task.target.schedule)) {
+        if (known?.task.fingerprint === task.fingerprint) {
           known.task = task
           continue
         }

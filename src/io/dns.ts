@@ -3,7 +3,15 @@
 import { isIP } from 'node:net'
 import { ProbeFailure, type Reason } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
-import { decodeReply, encodeQuery, frameDnsTcp, unwrapTcp, wrapTcp, type DnsReply } from '../protocol/dns.ts'
+import {
+  checkName,
+  decodeReply,
+  encodeQuery,
+  frameDnsTcp,
+  unwrapTcp,
+  wrapTcp,
+  type DnsReply,
+} from '../protocol/dns.ts'
 import type { Clock } from './clock.ts'
 import type { Deadline } from './deadline.ts'
 import { connect, exchange } from './tcp.ts'
@@ -44,10 +52,13 @@ export function rcodeReason(rcode: string): Reason | undefined {
   return rcode === 'NOERROR' ? undefined : (RCODE_REASON[rcode] ?? 'protocol_error')
 }
 
-/** Addresses at the end of the alias chain that starts at `name`. Total: a loop of aliases ends at its first repeat. */
+/** Addresses at the end of the alias chain that starts at `name`, written as in replies. Total: a loop of aliases ends at its first repeat. */
 export function addressesOf(reply: DnsReply, name: string): readonly string[] {
   const names = new Set([name])
-  for (const alias of reply.aliases) if (names.has(alias.name)) names.add(alias.target)
+  // What is added while we walk is walked as well, so the order of the records does not matter.
+  for (const known of names) {
+    for (const alias of reply.aliases) if (alias.name === known) names.add(alias.target)
+  }
   const addresses = reply.addresses.filter((record) => record.section === 'answer' && names.has(record.name))
   return [...new Set(addresses.map((record) => record.address))]
 }
@@ -100,17 +111,24 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     const addresses = [...new Set(answers.flatMap(({ reply }) => addressesOf(reply, name)))]
     if (addresses.length > 0) return addresses
     const where = `${name} at ${formatEndpoint(server)}`
-    for (const { reply } of answers) {
+    for (const { reply, tcpFailure } of answers) {
       const reason = rcodeReason(reply.rcode)
       if (reason !== undefined) throw new ProbeFailure(reason, `${where}: ${reply.rcode}`)
+      // What was cut off is unknown, not absent.
+      if (tcpFailure !== undefined) {
+        throw new ProbeFailure('resolve_timeout', `${where}: cut off, and over TCP: ${tcpFailure.message}`, {
+          cause: tcpFailure,
+        })
+      }
     }
     throw new ProbeFailure('resolve_nodata', `${where}: the name has neither an A nor an AAAA record`)
   }
 
   return {
     ask,
-    async resolve(name, servers, deadline) {
-      if (isIP(name) !== 0) return [name]
+    async resolve(given, servers, deadline) {
+      if (isIP(given) !== 0) return [given]
+      const name = checkName(given)
       // RFC 6761 6.3: never asked of a server.
       if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1']
       let last: unknown = new ProbeFailure('resolve_timeout', `${name}: there is no resolver to ask`)

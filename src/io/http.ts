@@ -1,5 +1,6 @@
 // HTTP over a connection that we opened ourselves (so that the address asked is the one meant, and the deadline owns
 // it). undici speaks the protocol; sizes are bounded; a redirect is an answer, never followed.
+import { AssertionError } from 'node:assert'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { isIP, type Socket } from 'node:net'
 import { Client, errors } from 'undici'
@@ -41,6 +42,13 @@ export interface HttpSession {
 
 const MOST_HEADER_BYTES = 32 * 1024
 
+/** While shaking hands, an error that is not the network's is about the certificate or the protocol: the peer's. */
+function tlsFailure(error: unknown, where: string): ProbeFailure {
+  const failure = socketFailure(error, where)
+  if (failure.reason !== 'internal_error') return failure
+  return new ProbeFailure('tls_failed', failure.message, { cause: error })
+}
+
 function startTls(socket: Socket, { host, endpoint, tls }: HttpPeer, deadline: Deadline): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const name = tls?.serverName ?? host
@@ -48,14 +56,14 @@ function startTls(socket: Socket, { host, endpoint, tls }: HttpPeer, deadline: D
     if (isIP(name) === 0) options.servername = name
     if (tls?.ca !== undefined) options.ca = tls.ca
     const secure = connectTls(options)
-    secure.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
+    secure.on('error', (error) => reject(tlsFailure(error, formatEndpoint(endpoint))))
     secure.once('secureConnect', () => resolve(secure))
     secure.once('close', () =>
       reject(new ProbeFailure('tls_failed', `${formatEndpoint(endpoint)}: closed during the TLS handshake`)),
     )
     deadline.own(() => {
-      secure.destroy()
       reject(new ProbeFailure('timeout', `${formatEndpoint(endpoint)}: no end of the TLS handshake`))
+      secure.destroy()
     })
   })
 }
@@ -64,6 +72,15 @@ function httpFailure(error: unknown, where: string): ProbeFailure {
   if (error instanceof errors.HeadersOverflowError)
     return new ProbeFailure('too_large', `${where}: headers too large`)
   if (error instanceof errors.HTTPParserError) {
+    return new ProbeFailure('protocol_error', `${where}: not an HTTP answer`, { cause: error })
+  }
+  if (error instanceof errors.ResponseContentLengthMismatchError) {
+    return new ProbeFailure('protocol_error', `${where}: a body cut off, or not as long as announced`, {
+      cause: error,
+    })
+  }
+  // Some answers that no server should give trip undici's own assertions.
+  if (error instanceof AssertionError) {
     return new ProbeFailure('protocol_error', `${where}: not an HTTP answer`, { cause: error })
   }
   if (error instanceof errors.SocketError) {

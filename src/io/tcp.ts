@@ -115,6 +115,11 @@ export function exchange(
       )
     })
     if (deadline.ended) return
+    // What ended before we listen does not end again.
+    if (socket.destroyed || socket.readableEnded) {
+      onEnd()
+      return
+    }
     socket.on('error', onError).on('end', onEnd).on('close', onEnd).on('data', onData)
     socket.write(request)
     socket.resume()

@@ -102,6 +102,7 @@ interface Waiter {
 }
 
 interface Shared {
+  readonly family: 'udp4' | 'udp6'
   readonly socket: Socket
   readonly waiting: Map<string, Waiter>
   asked: number
@@ -110,26 +111,30 @@ interface Shared {
 
 export function createUdpPool(): UdpPool {
   const pools = { udp4: [] as Shared[], udp6: [] as Shared[] }
+  /** Replaced ones with queries still in flight included. */
+  const inUse = new Set<Shared>()
   let closed = false
 
   function open(family: 'udp4' | 'udp6'): Shared {
     const socket = createSocket({ type: family, recvBufferSize: 1 << 20 })
-    const shared: Shared = { socket, waiting: new Map(), asked: 0, retired: false }
+    const shared: Shared = { family, socket, waiting: new Map(), asked: 0, retired: false }
+    inUse.add(shared)
+    socket.once('close', () => inUse.delete(shared))
     socket.on('message', (bytes, from) => {
       if (bytes.length < 2) return
       const id = bytes.readUInt16BE(0)
       shared.waiting.get(`${id} ${formatEndpoint(from)}`)?.receive(bytes)
     })
     socket.on('error', (error) => {
-      retire(family, shared)
+      retire(shared)
       for (const waiter of shared.waiting.values()) waiter.fail(error)
     })
     return shared
   }
 
-  function retire(family: 'udp4' | 'udp6', shared: Shared): void {
+  function retire(shared: Shared): void {
     shared.retired = true
-    pools[family] = pools[family].filter((other) => other !== shared)
+    pools[shared.family] = pools[shared.family].filter((other) => other !== shared)
     if (shared.waiting.size === 0) shared.socket.close()
   }
 
@@ -138,7 +143,7 @@ export function createUdpPool(): UdpPool {
     const at = randomInt(SOCKETS_PER_FAMILY)
     let shared = pool[at]
     if (shared !== undefined && shared.asked >= QUERIES_PER_SOCKET) {
-      retire(family, shared)
+      retire(shared)
       shared = undefined
     }
     if (shared === undefined) {
@@ -193,12 +198,10 @@ export function createUdpPool(): UdpPool {
     },
     close() {
       closed = true
-      for (const family of ['udp4', 'udp6'] as const) {
-        for (const shared of pools[family]) {
-          for (const waiter of shared.waiting.values()) {
-            waiter.fail(new ProbeFailure('resolve_timeout', 'the exporter is stopping'))
-          }
-          retire(family, shared)
+      for (const shared of inUse) {
+        if (!shared.retired) retire(shared)
+        for (const waiter of shared.waiting.values()) {
+          waiter.fail(new ProbeFailure('resolve_timeout', 'the exporter is stopping'))
         }
       }
     },

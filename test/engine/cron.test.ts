@@ -1,0 +1,56 @@
+// node-cron itself, by the real clock: that it does what the scheduler takes for granted.
+import { describe, expect, it, vi } from 'vitest'
+import { checkCron, createTicker } from '../../src/engine/cron.ts'
+import { silentLog } from '../../src/model/log.ts'
+
+describe('a cron expression', () => {
+  it.each([
+    '* * * * * *',
+    '0 */5 * * * *',
+    '*/5 * * * *',
+    '0 30 4 * * 1-5',
+    '0 0 * * MON',
+    '15,45 * * * * *',
+  ])('%s is one', (expression) => {
+    expect(checkCron(expression)).toBeUndefined()
+  })
+
+  it.each([
+    '61 * * * * *',
+    '* * * *',
+    '',
+    'every day at noon please ok',
+    '0 0 32 * *',
+    '*/0 * * * * *',
+    '- - - - - -',
+  ])('%j is none, and the message says which', (expression) => {
+    expect(checkCron(expression)).toBe(`"${expression}" is not a cron expression that node-cron knows`)
+  })
+
+  it.each([
+    ['* * * * * *', 1],
+    ['*/15 * * * * *', 15],
+    ['0 * * * * *', 60],
+    ['*/5 * * * *', 300],
+    ['0 0 * * * *', 3_600],
+    ['0 0 4 * * *', 86_400],
+  ])('%s fires %i seconds apart', (expression, seconds) => {
+    expect(createTicker(silentLog).gapSeconds(expression)).toBe(seconds)
+  })
+})
+
+it('ticks each second until it is stopped, and not after', async () => {
+  const ticker = createTicker(silentLog)
+  const at: number[] = []
+  const stop = ticker.every('* * * * * *', () => at.push(Date.now()))
+  await vi.waitFor(() => expect(at.length).toBeGreaterThanOrEqual(3), { timeout: 10_000 })
+  stop()
+  const ticks = at.length
+  const seconds = new Set(at.map((milliseconds) => Math.floor(milliseconds / 1_000)))
+  expect(seconds.size).toBe(ticks)
+  let others = 0
+  const stopOther = ticker.every('* * * * * *', () => others++)
+  await vi.waitFor(() => expect(others).toBeGreaterThanOrEqual(2), { timeout: 10_000 })
+  stopOther()
+  expect(at).toHaveLength(ticks)
+})

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { createStore } from '../../src/engine/store.ts'
+import type { Result } from '../../src/model/result.ts'
+import { taskOf } from './support.ts'
+
+function resultOf(
+  probe: string,
+  key: string,
+  atSeconds: number,
+  outcome: 'answered' | 'failed' = 'answered',
+): Result {
+  const run = {
+    probe,
+    target: taskOf({ key }).target,
+    startedAtSeconds: atSeconds,
+    endedAtSeconds: atSeconds,
+    durationSeconds: 0,
+    stages: [],
+  }
+  if (outcome === 'answered') return { ...run, reading: { atSeconds } }
+  return { ...run, failure: { stage: 'ask', reason: 'timeout', detail: 'no answer' } }
+}
+
+describe('the store', () => {
+  it('knows nothing at first', () => {
+    const store = createStore()
+    expect([store.latest('port', 'a'), store.all('port'), store.failures()]).toEqual([undefined, [], []])
+    store.delete('port', 'a')
+  })
+
+  it('keeps the latest result of each probe and target', () => {
+    const store = createStore()
+    const results = [
+      resultOf('port', 'a', 1),
+      resultOf('port', 'b', 2),
+      resultOf('clock', 'a', 3),
+      resultOf('port', 'a', 4, 'failed'),
+    ]
+    for (const result of results) store.put(result)
+    expect(store.latest('port', 'a')).toBe(results[3])
+    expect(store.latest('port', 'b')).toBe(results[1])
+    expect(store.latest('clock', 'a')).toBe(results[2])
+    expect(store.latest('clock', 'b')).toBeUndefined()
+    expect(store.all('port')).toEqual([results[3], results[1]])
+    expect(store.all('service')).toEqual([])
+  })
+
+  it('forgets what is deleted, and only that', () => {
+    const store = createStore()
+    for (const key of ['a', 'b']) store.put(resultOf('port', key, 1))
+    store.put(resultOf('clock', 'a', 1))
+    store.delete('port', 'a')
+    expect(store.all('port').map(({ target }) => target.key)).toEqual(['b'])
+    expect(store.latest('port', 'a')).toBeUndefined()
+    expect(store.all('clock')).toHaveLength(1)
+  })
+
+  it('keeps the last 100 failures, newest first, when what failed is answered again or gone', () => {
+    const store = createStore()
+    for (let index = 0; index < 250; index++) {
+      store.put(resultOf('port', `kms${index}`, index, 'failed'))
+      store.put(resultOf('port', `kms${index}`, index))
+      store.delete('port', `kms${index}`)
+    }
+    const failures = store.failures()
+    expect(failures).toHaveLength(100)
+    expect(failures.map(({ startedAtSeconds }) => startedAtSeconds)).toEqual(
+      Array.from({ length: 100 }, (_, index) => 249 - index),
+    )
+    expect(failures.every(({ failure }) => failure !== undefined)).toBe(true)
+  })
+})

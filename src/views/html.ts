@@ -90,6 +90,21 @@ function domainRows({ name, consistent, results }: DomainView): string {
     .join('')
 }
 
+const MOST_FAILURES = 10
+
+/** Failures are what people come to read, and a later success would hide them. */
+function failureTable({ failures }: Snapshot): string {
+  if (failures.length === 0) return ''
+  const rows = failures
+    .slice(0, MOST_FAILURES)
+    .map(
+      ({ probe, target, failure, endedAtSeconds }) =>
+        `<tr><td>${utc(endedAtSeconds)}</td><td>${h(probe)}</td><td>${h(target.key)}</td><td>${h(failure?.reason ?? '')}: ${h(failure?.detail ?? '')}</td></tr>`,
+    )
+  return `<h2>Last failures</h2><div class="scroll"><table><thead><tr><th>Time</th><th>Probe</th><th>Of whom</th><th>Why</th></tr></thead>
+<tbody>${rows.join('')}</tbody></table></div>`
+}
+
 export function estatePage(snapshot: Snapshot, site: Site): string {
   const hosts = worstFirst(snapshot.hosts)
   const down = hosts.filter(({ diagnosis }) => diagnosis.serving === false).length
@@ -105,7 +120,7 @@ export function estatePage(snapshot: Snapshot, site: Site): string {
 <tbody>${hosts.map((host) => hostRow(host, site)).join('')}</tbody></table></div>
 <h2>SRV records</h2><div class="scroll"><table><thead><tr><th>Domain</th><th>Resolver</th><th>_vlmcs._tcp</th></tr></thead>
 <tbody>${snapshot.domains.map(domainRows).join('')}</tbody></table></div>
-<p><small>As of ${utc(snapshot.atSeconds)}</small></p>`,
+${failureTable(snapshot)}<p><small>As of ${utc(snapshot.atSeconds)}</small></p>`,
     site,
   )
 }
@@ -132,7 +147,7 @@ export function hostPage({ diagnosis, sinceSeconds, results }: HostView, site: S
     const command =
       finding.verdict === 'named' ? `<br><code>${h(fillIn(CAUSES[finding.cause].command, facts))}</code>` : ''
     return `<tr><td>${h(CAUSES[finding.cause].title)}<br><small>${h(finding.cause)}</small></td><td class="${kind}">${word}</td>
-<td>${evidenceList(finding.for)}${evidenceList(finding.against)}${h(finding.missing ?? '')}${command}</td></tr>`
+<td>${evidenceList(finding.for)}${finding.for.length > 0 && finding.against.length > 0 ? 'although' : ''}${evidenceList(finding.against)}${h(finding.missing ?? '')}${command}</td></tr>`
   })
   const runs = results.map(
     ({ probe, failure, endedAtSeconds, durationSeconds }) =>

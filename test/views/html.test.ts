@@ -151,12 +151,25 @@ describe('the page of one host', () => {
     const page = hostPage(view(STOPPED, [portResult(), answered('port', srvTarget, {})]), SITE)
     expect(page)
       .toContain(`<tr><td>The Software Protection service is stopped<br><small>service_stopped</small></td><td class="bad">this is it</td>
-<td><ul><li>Windows says that sppsvc is stopped <small>service kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li><li>192.0.2.10 refuses connections: the machine answers, nobody listens there <small>port kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li></ul><ul><li>ntp says +1.2 ms ± 0.4 ms from the exporter&#39;s clock <small>clock kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li></ul><br><code>net start sppsvc</code></td></tr>`)
+<td><ul><li>Windows says that sppsvc is stopped <small>service kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li><li>192.0.2.10 refuses connections: the machine answers, nobody listens there <small>port kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li></ul>although<ul><li>ntp says +1.2 ms ± 0.4 ms from the exporter&#39;s clock <small>clock kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li></ul><br><code>net start sppsvc</code></td></tr>`)
     expect(page)
       .toContain(`<tr><td>The KMS port is blocked<br><small>port_blocked</small></td><td class="unknown">cannot tell</td>
 <td>a port cannot be tested while its service is stopped</td></tr>`)
     expect(page).toContain(`<tr><td>port</td><td>connect_timeout at connect: nobody is there</td>
 <td>2027-01-15 08:00:00 UTC</td><td>500.0 ms</td></tr><tr><td>port</td><td>answered</td>`)
+  })
+})
+
+describe('the last failures', () => {
+  it('are listed, the newest ten', () => {
+    const failures = Array.from({ length: 12 }, (_, index) =>
+      failed('srv', srvTarget, `failure number ${index}`),
+    )
+    const page = estatePage(snapshot({ failures }), SITE)
+    checkPage(page)
+    expect(page).toContain('connect_timeout: failure number 0<')
+    expect([...page.matchAll(/failure number/g)]).toHaveLength(10)
+    expect(estatePage(snapshot(), SITE)).not.toContain('Last failures')
   })
 })
 
@@ -177,7 +190,10 @@ describe('hostile text on a page', () => {
   it('is text, wherever it stands', () => {
     const domains = [{ name: HOSTILE, consistent: false, results }]
     const pages = [
-      estatePage(snapshot({ hosts: [view(sick)], domains, nothingFound: HOSTILE }), SITE),
+      estatePage(
+        snapshot({ hosts: [view(sick)], domains, nothingFound: HOSTILE, failures: results.slice(1) }),
+        SITE,
+      ),
       hostPage(view(sick, [portResult(), failed('port', target, HOSTILE)]), SITE),
     ]
     for (const page of pages) {

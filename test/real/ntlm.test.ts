@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { reconcile } from '../../src/diagnosis/rules/drift.ts'
 import type { Endpoint } from '../../src/model/target.ts'
-import type { ClockSource } from '../../src/probes/clock.ts'
+import type { ClockSource } from '../../src/config/schema.ts'
 import type { ResultOf } from '../../src/probes/index.ts'
 import { askOne } from './ask.ts'
 import { realApache, startApache } from './servers/apache.ts'

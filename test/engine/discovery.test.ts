@@ -34,7 +34,7 @@ function runAt(resolver: string): Pick<Srv, 'target'> & Omit<Srv, 'target' | 're
   }
 }
 
-function answered(resolver: string, records: readonly Named[]): Srv {
+function answered(resolver: string, records: readonly Named[], how: Partial<Srv['reading']> = {}): Srv {
   return {
     ...runAt(resolver),
     reading: {
@@ -48,6 +48,7 @@ function answered(resolver: string, records: readonly Named[]): Srv {
       misspelt: false,
       targets: new Map(),
       lookupSeconds: 0.001,
+      ...how,
     },
   }
 }
@@ -122,6 +123,18 @@ describe('discovery', () => {
     const discovery = createDiscovery()
     discovery.learn(answered('a', [['kms01.corp.example', 1688]]))
     expect(discovery.learn(unanswered('a'))).toBe(false)
+    expect(discovery.hosts()).toEqual([{ name: 'kms01.corp.example', port: 1688 }])
+  })
+
+  it.each([
+    ['fails', { rcode: 'SERVFAIL' }],
+    ['refuses', { rcode: 'REFUSED' }],
+    ['sends us elsewhere', { rcode: 'NOERROR', referral: true }],
+    ['cuts its answer off', { rcode: 'NOERROR', truncatedWithoutTcp: true }],
+  ])('loses nobody over a resolver that %s', (_what, how) => {
+    const discovery = createDiscovery()
+    discovery.learn(answered('a', [['kms01.corp.example', 1688]]))
+    expect(discovery.learn(answered('a', [], how))).toBe(false)
     expect(discovery.hosts()).toEqual([{ name: 'kms01.corp.example', port: 1688 }])
   })
 

@@ -179,7 +179,10 @@ describe('a run', () => {
           return 'nobody listens'
         },
       })
-      expect(result.stages.map(({ stage }) => stage)).toEqual(['first', 'second'])
+      expect(result.stages).toEqual([
+        { stage: 'first', seconds: expect.closeTo(0, 6) },
+        { stage: 'second', seconds: expect.closeTo(1.5, 6) },
+      ])
       expect(result.failure).toMatchObject({ stage: 'second', reason: 'timeout' })
     },
   )

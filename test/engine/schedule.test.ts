@@ -262,6 +262,17 @@ describe('a reload', () => {
     rig.scheduler.stop()
   })
 
+  it('asks soon what is another question now, on the same schedule', async () => {
+    const rig = rigOf()
+    rig.set([taskOf({ key: 'a', every: 600, timeoutSeconds: 1 }), taskOf({ key: 'b', every: 600 })])
+    await pass(900)
+    const began = now()
+    rig.set([taskOf({ key: 'a', every: 600, timeoutSeconds: 2 }), taskOf({ key: 'b', every: 600 })])
+    await pass(3.001)
+    expect(rig.started.filter(({ atSeconds }) => atSeconds >= began).map(({ key }) => key)).toEqual(['a'])
+    rig.scheduler.stop()
+  })
+
   it('that takes a target away and one that brings it back do not have it asked twice at once', async () => {
     let running = 0
     let most = 0

@@ -132,7 +132,9 @@ export async function narrowHttpDate(
     await pause(waitSeconds, deadline)
     if (!wanted()) break
     const before = io.clock.monotonicSeconds()
-    const next = await askHttpDate(session)
+    const next = await askHttpDate(session).catch(unlessUnanswered)
+    // What is known stays known, though the host says no more.
+    if (next === undefined) break
     roundTripSeconds = io.clock.monotonicSeconds() - before
     const low = Math.max(known.low, next.low)
     const high = Math.min(known.high, next.high)
@@ -142,6 +144,10 @@ export async function narrowHttpDate(
     known = { low, high }
   }
   return known
+}
+
+function unlessUnanswered(error: unknown): undefined {
+  if (!(error instanceof ProbeFailure)) throw error
 }
 
 function pause(seconds: number, deadline: Deadline): Promise<void> {

@@ -29,7 +29,12 @@ async function authorization(host: Host): Promise<Record<string, string>> {
 
 async function trustOf(host: Host): Promise<HttpPeer['tls']> {
   const tls = host.windows?.tls
-  const ca = tls?.ca_file === undefined ? undefined : await readFile(tls.ca_file, 'utf8')
+  let ca: string | undefined
+  try {
+    if (tls?.ca_file !== undefined) ca = await readFile(tls.ca_file, 'utf8')
+  } catch (error) {
+    throw new ProbeFailure('not_configured', `ca_file ${tls?.ca_file} cannot be read`, { cause: error })
+  }
   return { ca, serverName: tls?.server_name }
 }
 

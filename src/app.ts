@@ -11,6 +11,7 @@ import { run } from './engine/run.ts'
 import { createScheduler } from './engine/schedule.ts'
 import { ownedBy, type Shard } from './engine/shard.ts'
 import { createStore } from './engine/store.ts'
+import type { Cause } from './diagnosis/causes.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Io } from './io/io.ts'
 import { recordSet } from './kms/srv.ts'
@@ -35,6 +36,10 @@ export interface DaemonOptions {
 }
 
 export type Daemon = ReturnType<typeof createDaemon>
+
+function namedCauses(diagnosis: Diagnosis | undefined): readonly Cause[] {
+  return diagnosis?.findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause) ?? []
+}
 
 export function createDaemon({ machine, io, log, build, shard, ...options }: DaemonOptions) {
   let config = options.config
@@ -120,16 +125,8 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const asked =
       store.all('srv').length === estate.domains.reduce((sum, { resolvers }) => sum + resolvers.length, 0)
     const text = asked && estate.hosts.length === 0 ? nothingFound(estate, store.all('srv')) : ''
-    if (text !== '' && text !== saidMissing)
-      log.warn(
-        {
-          asked: text
-            .split('\n')
-            .slice(1, -1)
-            .map((line) => line.trim()),
-        },
-        'no KMS host is known',
-      )
+    const lines = text.split('\n').map((line) => line.trim())
+    if (text !== '' && text !== saidMissing) log.warn({ asked: lines.slice(1, -1) }, 'no KMS host is known')
     saidMissing = text
   }
 
@@ -166,8 +163,8 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const sinceSeconds = same && before ? before.sinceSeconds : io.clock.wallSeconds()
     diagnoses.set(name, { diagnosis, sinceSeconds })
     book.set(`diagnosis/${name}`, linesOfDiagnosis(diagnosis))
-    if (same) return
-    const causes = diagnosis.findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause)
+    const causes = namedCauses(diagnosis)
+    if (same && causes.join() === namedCauses(before?.diagnosis).join()) return
     if (diagnosis.serving === false) log.warn({ host: name, causes }, 'the host does not serve')
     else if (diagnosis.serving === true) log.info({ host: name }, 'the host serves')
   }

@@ -24,13 +24,14 @@ export function chooseFormat(request: Request): Format {
     : 'text'
 }
 
-/** A peer that goes away in the middle ends the sending; that is no error of ours. */
+/** A peer that goes away, before the sending or in the middle of it, ends it; that is no error of ours. */
 export async function sendPieces(
   request: Request,
   response: Response,
   contentType: string,
   pieces: AsyncIterable<string> | Iterable<string>,
 ): Promise<void> {
+  if (response.destroyed) return
   response.set('content-type', contentType)
   response.vary('Accept').vary('Accept-Encoding')
   try {
@@ -48,5 +49,6 @@ export async function sendPieces(
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+  const codes: readonly unknown[] = ['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE']
+  return error instanceof Error && 'code' in error && codes.includes(error.code)
 }

@@ -1,9 +1,10 @@
 // The DNS server against dig, which has its own idea of the RFCs.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest'
 import type { DnsRecord, DnsServer } from '../../src/lab/dns.ts'
 import { startDns } from '../../src/lab/dns.ts'
+import { realServer } from '../real/servers/need.ts'
 import { LOOPBACK, ask, hex, talk } from './raw-client.ts'
 
 const srv = (name: string, target: string, port = 1688): DnsRecord => ({
@@ -72,7 +73,11 @@ async function dig(...question: string[]): Promise<Dug> {
   }
 }
 
+const needsDig = (context: TestContext): void => realServer(context, ['dig'])
+
 describe('dig over UDP', () => {
+  beforeEach(needsDig)
+
   it('gets an SRV record, with the addresses of its target', async () => {
     const { status, flags, answers, additional, text } = await dig('_vlmcs._tcp.corp.example', 'SRV')
     expect(status).toBe('NOERROR')
@@ -144,6 +149,8 @@ describe('dig over UDP', () => {
 })
 
 describe('a large answer', () => {
+  beforeEach(needsDig)
+
   it.each([[['+noedns']], [['+bufsize=1232']]])('is cut off over UDP with %j', async (options) => {
     const { flags, answers } = await dig('_vlmcs._tcp.large.example', 'SRV', '+ignore', ...options)
     expect(flags).toBe('qr aa tc rd')
@@ -185,7 +192,8 @@ describe('a message that is no question', () => {
     expect(await ask(server, bytes, 300)).toBeUndefined()
   })
 
-  it('an EDNS version of the future is told so', async () => {
+  it('an EDNS version of the future is told so', async (context) => {
+    needsDig(context)
     expect((await dig('kms01.corp.example', 'A', '+edns=1', '+noednsneg')).status).toBe('BADVERS')
   })
 

@@ -13,7 +13,7 @@ import { connect } from './tcp.ts'
 
 export interface HttpPeer {
   readonly endpoint: Endpoint
-  /** Goes into the Host header, and into the TLS server name where it is a name. */
+  /** A name or an address, without brackets. Goes into the Host header, and into the TLS server name where it is a name. */
   readonly host: string
   readonly tls?: { readonly ca?: string | undefined; readonly serverName?: string | undefined } | undefined
 }
@@ -89,6 +89,12 @@ function httpFailure(error: unknown, where: string): ProbeFailure {
   return socketFailure(error, where)
 }
 
+/** RFC 9110 7.2: with the port, unless it is the scheme's own. */
+function hostHeader({ host, endpoint: { port }, tls }: HttpPeer): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === (tls === undefined ? 80 : 443) ? name : `${name}:${port}`
+}
+
 /** Connects (and, with `tls`, shakes hands). Rejects with ProbeFailure `connect_*` or `tls_*`. */
 export async function openHttp(peer: HttpPeer, deadline: Deadline, clock: Clock): Promise<HttpSession> {
   const where = formatEndpoint(peer.endpoint)
@@ -126,7 +132,7 @@ export async function openHttp(peer: HttpPeer, deadline: Deadline, clock: Clock)
       const sent = now(clock)
       try {
         // `reset`: after a HEAD, undici would close a connection that may well serve the next question.
-        const all = { host: peer.host, ...headers }
+        const all = { host: hostHeader(peer), ...headers }
         const answer = await client.request({ method, path, headers: all, reset: false })
         const received = now(clock)
         const chunks: Uint8Array[] = []

@@ -77,7 +77,7 @@ describe('a request', () => {
     expect(seen[0]).toMatchObject({
       method: 'POST',
       url: '/wsman?x=1',
-      headers: { host: 'kms01.corp.example', accept: 'a/b' },
+      headers: { host: `kms01.corp.example:${peer.port}`, accept: 'a/b' },
     })
   })
 

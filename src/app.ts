@@ -138,7 +138,8 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   }
 
   function answersOf(domain: string): readonly ResultOf<'srv'>[] {
-    return store.all('srv').filter(({ target }) => target.domain.name === domain)
+    const answers = store.all('srv').filter(({ target }) => target.domain.name === domain)
+    return answers.toSorted((a, b) => (a.target.key < b.target.key ? -1 : 1))
   }
 
   function isConsistent(domain: string): boolean | undefined {

@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import type { Host } from '../config/targets.ts'
 import type { Connection } from '../io/tcp.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
+import type { Emit, Metric } from '../model/metric.ts'
 import type { Target } from '../model/target.ts'
 import { decodeBindAnswer, encodeBind, frameRpc, KMS_INTERFACE, type BindAnswer } from '../protocol/dcerpc.ts'
 import type { Probe, Visit } from './probe.ts'
@@ -135,6 +136,17 @@ async function addressesOf(
   }
 }
 
+function perAddress(
+  name: string,
+  help: string,
+  valueOf: (outcome: AddressOutcome) => number | boolean | undefined,
+): Metric<PortTarget, PortReading> {
+  const samples = ({ addresses }: PortReading, emit: Emit): void => {
+    for (const outcome of addresses) emit(valueOf(outcome), outcome.address)
+  }
+  return { name, type: 'gauge', help, labels: ['host', 'address'], samples }
+}
+
 export const port: Probe<'port', PortTarget, PortReading> = {
   name: 'port',
   question: 'Can a client reach the KMS service on this host?',
@@ -174,15 +186,11 @@ export const port: Probe<'port', PortTarget, PortReading> = {
   },
 
   metrics: [
-    {
-      name: 'winkms_port_open',
-      type: 'gauge',
-      help: 'Whether a TCP connection to the KMS port succeeded (1) or not (0), for each A and AAAA address.',
-      labels: ['host', 'address'],
-      samples: ({ addresses }, emit) => {
-        for (const outcome of addresses) emit(outcome.connectFailure === undefined, outcome.address)
-      },
-    },
+    perAddress(
+      'winkms_port_open',
+      'Whether a TCP connection to the KMS port succeeded (1) or not (0), for each A and AAAA address.',
+      ({ connectFailure }) => connectFailure === undefined,
+    ),
     {
       name: 'winkms_port_failure_info',
       type: 'gauge',
@@ -194,29 +202,20 @@ export const port: Probe<'port', PortTarget, PortReading> = {
         }
       },
     },
-    {
-      name: 'winkms_port_connect_duration_seconds',
-      type: 'gauge',
-      help: 'From SYN to connected.',
-      labels: ['host', 'address'],
-      samples: ({ addresses }, emit) => {
-        for (const outcome of addresses) emit(outcome.connectSeconds, outcome.address)
-      },
-    },
-    {
-      name: 'winkms_rpc_bound',
-      type: 'gauge',
-      help: 'Whether the KMS RPC interface, and not just any, accepted a bind. No request is sent. Absent while the port is not open.',
-      labels: ['host', 'address'],
-      samples: ({ addresses }, emit) => {
-        for (const { address, listener } of addresses)
-          emit(listener === undefined ? undefined : listener === 'kms', address)
-      },
-    },
+    perAddress(
+      'winkms_port_connect_duration_seconds',
+      'From SYN to connected.',
+      ({ connectSeconds }) => connectSeconds,
+    ),
+    perAddress(
+      'winkms_rpc_bound',
+      'Whether the KMS RPC interface, and not just any, accepted a bind. No request is sent. Absent while the port is not open.',
+      ({ listener }) => (listener === undefined ? undefined : listener === 'kms'),
+    ),
     {
       name: 'winkms_port_listener',
       type: 'gauge',
-      help: 'What answers on the open KMS port: 1 on one of kms, other_rpc, accepts_anything, rpc_fault, not_rpc, silent, closes.',
+      help: `What answers on the open KMS port: 1 on one of ${LISTENERS.join(', ')}.`,
       labels: ['host', 'address', 'listener'],
       samples: ({ addresses }, emit) => {
         for (const { address, listener } of addresses) {
@@ -224,23 +223,15 @@ export const port: Probe<'port', PortTarget, PortReading> = {
         }
       },
     },
-    {
-      name: 'winkms_rpc_bind_duration_seconds',
-      type: 'gauge',
-      help: 'From RPC bind to its answer.',
-      labels: ['host', 'address'],
-      samples: ({ addresses }, emit) => {
-        for (const outcome of addresses) emit(outcome.bindSeconds, outcome.address)
-      },
-    },
-    {
-      name: 'winkms_host_address_expected',
-      type: 'gauge',
-      help: 'Whether an address in DNS is among the configured ones; absent without configured addresses.',
-      labels: ['host', 'address'],
-      samples: ({ addresses }, emit) => {
-        for (const outcome of addresses) if (outcome.inDns === true) emit(outcome.expected, outcome.address)
-      },
-    },
+    perAddress(
+      'winkms_rpc_bind_duration_seconds',
+      'From RPC bind to its answer.',
+      ({ bindSeconds }) => bindSeconds,
+    ),
+    perAddress(
+      'winkms_host_address_expected',
+      'Whether an address in DNS is among the configured ones; absent without configured addresses.',
+      ({ inDns, expected }) => (inDns === true ? expected : undefined),
+    ),
   ],
 }

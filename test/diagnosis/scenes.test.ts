@@ -265,6 +265,12 @@ const rows: readonly Row[] = [
     false,
   ],
   [
+    'a machine that refuses everything: not serving, but a firewall may speak in its place',
+    { ...healthy, port: [closed('connect_refused')], clock: 'connect_refused' },
+    [],
+    false,
+  ],
+  [
     'two clocks that contradict each other are no verdict',
     { ...healthy, clock: clockReading(around(0), around(5 * HOURS)) },
     [],

@@ -18,10 +18,8 @@ export interface ReachJudgement {
   readonly findings: readonly Finding<Cause>[]
 }
 
-/** An answer of any kind, a refusal included, comes from a machine that is up. */
-const SIGNS_OF_LIFE: readonly Reason[] = [
-  'connect_refused',
-  'connect_reset',
+/** Something on the machine answered, be it badly. */
+const ANSWERS: readonly Reason[] = [
   'protocol_error',
   'not_found',
   'auth_failed',
@@ -31,6 +29,9 @@ const SIGNS_OF_LIFE: readonly Reason[] = [
   'tls_failed',
   'too_large',
 ]
+
+/** A refusal, too, comes from a machine that is up; or from a firewall that speaks in its place. */
+const SIGNS_OF_LIFE: readonly Reason[] = [...ANSWERS, 'connect_refused', 'connect_reset']
 
 /** Our own troubles, which say nothing about the host. */
 const OURS: readonly Reason[] = ['internal_error', 'exporter_overloaded', 'not_configured']
@@ -47,7 +48,10 @@ function relevantAddresses({ port }: HostEvidence): readonly AddressOutcome[] {
 }
 
 /** What shows that the machine is up, other than the KMS port itself. */
-function signsOfLife({ clock, service }: HostEvidence): readonly Evidence[] {
+function signsOfLife(
+  { clock, service }: HostEvidence,
+  reasons: readonly Reason[] = SIGNS_OF_LIFE,
+): readonly Evidence[] {
   const signs: Evidence[] = []
   for (const result of [clock, service]) {
     if (result?.reading !== undefined) {
@@ -56,7 +60,7 @@ function signsOfLife({ clock, service }: HostEvidence): readonly Evidence[] {
     } else if (
       result?.failure !== undefined &&
       wasAsked(result.failure) &&
-      SIGNS_OF_LIFE.includes(result.failure.reason)
+      reasons.includes(result.failure.reason)
     ) {
       signs.push(cite(result, `the machine answers, if only with ${result.failure.reason}`))
     }
@@ -187,17 +191,18 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
   }
 
   if (refused.length > 0) {
+    const answering = signsOfLife(known, ANSWERS)
     return {
       bound: false,
-      service: withService(alive.length > 0 ? 'stopped' : 'unknown'),
+      service: withService(answering.length > 0 ? 'stopped' : 'unknown'),
       findings: verdictsOf({
         port_blocked: cannotTell(
           'port_blocked',
           'a firewall that rejects looks like a stopped service from outside',
         ),
         service_stopped:
-          alive.length > 0
-            ? named('service_stopped', [...evidence, ...alive])
+          answering.length > 0
+            ? named('service_stopped', [...evidence, ...answering])
             : cannotTell(
                 'service_stopped',
                 'the port refuses, but nothing else of the host answers: a firewall may refuse in its place',

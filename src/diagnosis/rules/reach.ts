@@ -73,7 +73,7 @@ function sayAddress({ address, says }: AddressOutcome): string {
 }
 
 export function judgeReach(known: HostEvidence): ReachJudgement {
-  const { port, clock, service } = known
+  const { port, service } = known
   const windows = service?.reading
   const stated = windows === undefined || windows.state === 'unknown' ? undefined : windows.state
   const statedBy: readonly Evidence[] =
@@ -118,6 +118,26 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
     }
   }
 
+  return judgeUnbound(known, { outcomes, citing, stated, stopping, statedBy, withService })
+}
+
+/** What is established before the question is why nobody serves at the port. */
+interface Groundwork {
+  readonly outcomes: readonly AddressOutcome[]
+  readonly citing: (some: readonly AddressOutcome[]) => Evidence[]
+  /** What Windows says; `stopping` covers stopped and about to stop. */
+  readonly stated: ServiceState | undefined
+  readonly stopping: boolean
+  readonly statedBy: readonly Evidence[]
+  readonly withService: (inferred: ServiceState) => ReachJudgement['service']
+}
+
+/** No address bound: from the surest sign to the weakest, somebody else's listener, Windows' word, refusal, silence. */
+function judgeUnbound(
+  known: HostEvidence,
+  { outcomes, citing, stated, stopping, statedBy, withService }: Groundwork,
+): ReachJudgement {
+  const { clock, service } = known
   const evidence = citing(outcomes)
   const open = outcomes.filter(({ listener }) => listener !== undefined)
   const refused = outcomes.filter(

@@ -49,7 +49,6 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   let hosts = new Map<string, Host>()
   let phase: 'new' | 'running' | 'stopping' = 'new'
   let saidMissing = ''
-  const startedAtSeconds = io.clock.wallSeconds()
   const store = createStore()
   const discovery = createDiscovery()
   const book = createBook(FAMILIES)
@@ -248,7 +247,6 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       assessor.settle()
       return {
         atSeconds: io.clock.wallSeconds(),
-        startedAtSeconds,
         hosts: [...diagnoses.values()].map((view) => ({
           ...view,
           results: resultsOf(view.diagnosis.host.name),
@@ -258,7 +256,6 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
           consistent: isConsistent(name),
           results: answersOf(name),
         })),
-        references: store.all('reference'),
         failures: store.failures(),
         nothingFound: estate.hosts.length > 0 ? undefined : nothingFound(estate, store.all('srv')),
       }

@@ -5,7 +5,6 @@ import { estateOf, hostNamed, type Estate, type Host, type MachineFacts } from '
 import { examine, type Examination } from '../engine/examine.ts'
 import { createIo, type Io } from '../io/io.ts'
 import { readMachine } from '../io/machine.ts'
-import { KMS_PORT } from '../kms/thresholds.ts'
 import { silentLog, type Log } from '../model/log.ts'
 import type { ResultOf } from '../probes/index.ts'
 import { checkName } from '../protocol/dns.ts'
@@ -51,15 +50,13 @@ function withDomains(config: Config, domains: readonly string[], names: readonly
 }
 
 /** The port of a host that is not configured: what an SRV record says, unless the caller does. */
-async function findPort(name: string, estate: Estate, io: Io, log: Log): Promise<number> {
-  const stranger = estate.hosts.find((host) => host.name === name)
-  if (stranger === undefined) return KMS_PORT
+async function findPort(stranger: Host, estate: Estate, io: Io, log: Log): Promise<number> {
   const { results } = await examine(stranger, estate, { io, log, only: ['srv'] })
   for (const { reading } of results as readonly ResultOf<'srv'>[]) {
-    const record = reading?.records.find(({ target }) => target === name)
+    const record = reading?.records.find(({ target }) => target === stranger.name)
     if (record !== undefined) return record.port
   }
-  return KMS_PORT
+  return stranger.port
 }
 
 async function questionOf(
@@ -73,8 +70,8 @@ async function questionOf(
   const estate = estateOf(config, machine, [])
   const configured = estate.hosts.find((host) => host.name === name)
   if (configured !== undefined) return { host: configured, estate }
-  const asked = { ...estate, hosts: [hostNamed(config, machine, name)] }
-  const host = hostNamed(config, machine, name, port ?? (await findPort(name, asked, io, log)))
+  const stranger = hostNamed(config, machine, name)
+  const host = { ...stranger, port: port ?? (await findPort(stranger, estate, io, log)) }
   return { host, estate: { ...estate, hosts: [host] } }
 }
 

@@ -103,16 +103,11 @@ function hostOf(config: Config, host: HostConfig, resolvers: readonly Endpoint[]
 }
 
 /** A host whether or not the configuration has it: then as if an SRV record had named it. `name` in lower case. */
-export function hostNamed(
-  config: Config,
-  machine: MachineFacts,
-  name: string,
-  port: number = KMS_PORT,
-): Host {
+export function hostNamed(config: Config, machine: MachineFacts, name: string): Host {
   const resolvers = config.resolvers ?? machine.resolvers
   const configured = config.hosts.find((host) => host.name === name)
   return configured === undefined
-    ? foundHost(config, { name, port }, resolvers)
+    ? foundHost(config, { name, port: KMS_PORT }, resolvers)
     : hostOf(config, configured, resolvers)
 }
 

@@ -5,14 +5,20 @@ import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
 import type { HostEvidence } from '../diagnosis/evidence.ts'
 import type { Store } from './store.ts'
 
-export function evidenceOf(host: Host, store: Pick<Store, 'latest' | 'all'>): HostEvidence {
+type Shared = Pick<HostEvidence, 'srv' | 'references'>
+
+/** What all hosts are judged by: gathered once for as many as are judged in one go. */
+export function sharedEvidence(store: Pick<Store, 'all'>): Shared {
+  return { srv: store.all('srv'), references: store.all('reference') }
+}
+
+export function evidenceOf(host: Host, store: Pick<Store, 'latest'>, shared: Shared): HostEvidence {
   return {
     host,
     port: store.latest('port', host.name),
     clock: store.latest('clock', host.name),
     service: store.latest('service', host.name),
-    srv: store.all('srv'),
-    references: store.all('reference'),
+    ...shared,
   }
 }
 
@@ -32,9 +38,10 @@ export function createAssessor(store: Store, judged: (diagnosis: Diagnosis) => v
 
   function work(until: number): void {
     scheduled = undefined
+    const shared = sharedEvidence(store)
     for (const [name, host] of due) {
       due.delete(name)
-      judged(diagnose(evidenceOf(host, store)))
+      judged(diagnose(evidenceOf(host, store, shared)))
       if (performance.now() > until) break
     }
     if (due.size > 0) scheduled = setImmediate(() => work(performance.now() + HELPING_MILLISECONDS))

@@ -5,7 +5,7 @@ import type { Io } from '../io/io.ts'
 import type { Log } from '../model/log.ts'
 import type { Result } from '../model/result.ts'
 import { probes, type ProbeName } from '../probes/index.ts'
-import { evidenceOf } from './assess.ts'
+import { evidenceOf, sharedEvidence } from './assess.ts'
 import { plan, type Task } from './plan.ts'
 import { run } from './run.ts'
 import { createStore } from './store.ts'
@@ -39,5 +39,5 @@ export async function examine(host: Host, estate: Estate, options: ExamineOption
       return result
     }),
   )
-  return { diagnosis: diagnose(evidenceOf(host, store)), tasks, results }
+  return { diagnosis: diagnose(evidenceOf(host, store, sharedEvidence(store))), tasks, results }
 }

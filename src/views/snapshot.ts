@@ -18,10 +18,8 @@ export interface DomainView {
 
 export interface Snapshot {
   readonly atSeconds: number
-  readonly startedAtSeconds: number
   readonly hosts: readonly HostView[]
   readonly domains: readonly DomainView[]
-  readonly references: readonly ResultOf<'reference'>[]
   /** Newest first. */
   readonly failures: readonly Result[]
   /** What to tell a person while there is no host at all. */

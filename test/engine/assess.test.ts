@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { schema } from '../../src/config/schema.ts'
 import { hostNamed, type Host } from '../../src/config/targets.ts'
-import { createAssessor, evidenceOf } from '../../src/engine/assess.ts'
+import { createAssessor, evidenceOf, sharedEvidence } from '../../src/engine/assess.ts'
 import { createStore } from '../../src/engine/store.ts'
 import { taskOf } from './support.ts'
 
@@ -92,7 +92,7 @@ it('the evidence about a host is its own results, and what was found of domains 
   }))
   for (const result of results) store.put(result)
   const host = hostOf('kms01')
-  expect(evidenceOf(host, store)).toEqual({
+  expect(evidenceOf(host, store, sharedEvidence(store))).toEqual({
     host,
     port: results[0],
     clock: results[2],

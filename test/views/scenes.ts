@@ -97,10 +97,8 @@ export function view(of: Diagnosis, results: readonly Result[] = []): HostView {
 export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     atSeconds: AT,
-    startedAtSeconds: AT - 86_400,
     hosts: [],
     domains: [],
-    references: [],
     failures: [],
     nothingFound: undefined,
     ...changes,

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createDaemon, type Daemon, type DaemonOptions } from '../src/app.ts'
+import { createDaemon, type Daemon } from '../src/app.ts'
 import { formatProblem, parseConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import type { MachineFacts } from '../src/config/targets.ts'
@@ -14,6 +14,7 @@ import { startDns, type DnsRecord, type DnsServer } from '../src/lab/dns.ts'
 import { startFiltered } from '../src/lab/filtered.ts'
 import { startRpc } from '../src/lab/rpc.ts'
 import { silentLog } from '../src/model/log.ts'
+import { expose, startDaemon } from './daemon.ts'
 import { samplesOf, until, type Sample } from './e2e/built.ts'
 
 /** Generous: the first round of everything takes three seconds on an idle machine. */
@@ -51,25 +52,6 @@ function hosts(...entries: readonly string[]): Config {
   return configOf(`${SELDOM}hosts:\n${entries.map((entry) => `  - { ${entry} }\n`).join('')}`)
 }
 
-function start(config: Config, more: Partial<DaemonOptions> = {}): Daemon {
-  const io = createIo()
-  const machine: MachineFacts = { resolvers: [], searchDomains: [] }
-  const build = { version: 'test', revision: 'test' }
-  const daemon = createDaemon({ config, machine, io, log: silentLog, build, ...more })
-  onTestFinished(async () => {
-    await daemon.stop()
-    io.close()
-  })
-  daemon.start()
-  return daemon
-}
-
-async function expose(daemon: Daemon): Promise<string> {
-  let text = ''
-  for await (const piece of daemon.metrics('text')) text += piece
-  return text
-}
-
 async function samples(
   daemon: Daemon,
   name: string,
@@ -103,7 +85,7 @@ describe('a reload', () => {
   const C = `name: c.corp.example, connect_to: ${KMS[2]}`
 
   it('keeps what is known of unchanged hosts, forgets the removed at once, and asks the new within seconds', async () => {
-    const daemon = start(hosts(A, B))
+    const daemon = startDaemon(hosts(A, B))
     const [before] = [await askedPort(daemon, 'a.corp.example'), await askedPort(daemon, 'b.corp.example')]
     await until(SOON_SECONDS, 'a serves', async () =>
       (await samples(daemon, 'winkms_host_serving', { host: 'a.corp.example' }))[0]?.value === 1
@@ -130,7 +112,7 @@ describe('a reload', () => {
   })
 
   it('changes the labels of a host at once', async () => {
-    const daemon = start(hosts(`${A}, labels: { site: berlin }`))
+    const daemon = startDaemon(hosts(`${A}, labels: { site: berlin }`))
     expect((await samples(daemon, 'winkms_host_info'))[0]?.labels).toMatchObject({ site: 'berlin' })
     daemon.reload(hosts(`${A}, labels: { site: rome, floor: "2" }`))
     expect((await samples(daemon, 'winkms_host_info')).map(({ labels }) => labels)).toEqual([
@@ -139,7 +121,7 @@ describe('a reload', () => {
   })
 
   it('asks a question that has changed anew, within seconds, though its schedule is a day', async () => {
-    const daemon = start(hosts(A))
+    const daemon = startDaemon(hosts(A))
     const before = await askedPort(daemon, 'a.corp.example')
     daemon.reload(hosts(`name: a.corp.example, connect_to: ${KMS[1]}`))
     expect(await askedAt(daemon, 'a.corp.example')).toBeUndefined()
@@ -149,7 +131,7 @@ describe('a reload', () => {
   })
 
   it('leaves nothing of a host that went before anybody could judge it', async () => {
-    const daemon = start(hosts(A))
+    const daemon = startDaemon(hosts(A))
     daemon.reload(hosts(A, B))
     daemon.reload(hosts(A))
     expect(await expose(daemon)).not.toContain('b.corp.example')
@@ -158,7 +140,7 @@ describe('a reload', () => {
   })
 
   it('that fails keeps everything, and says that it failed until one succeeds', async () => {
-    const daemon = start(hosts(A))
+    const daemon = startDaemon(hosts(A))
     const loaded = async () =>
       (await samples(daemon, 'winkms_exporter_config_last_reload_successful'))[0]?.value
     const at = async () =>
@@ -178,7 +160,7 @@ describe('a reload', () => {
   })
 
   it('drops an answer that arrives after its host has gone', async () => {
-    const daemon = start(hosts(`name: slow.corp.example, connect_to: ${FILTERED}`))
+    const daemon = startDaemon(hosts(`name: slow.corp.example, connect_to: ${FILTERED}`))
     const begun = () => samples(daemon, 'winkms_exporter_schedule_lag_seconds_count', { probe: 'port' })
     const ended = () => samples(daemon, 'winkms_exporter_probes_total', { probe: 'port' })
     await until(SOON_SECONDS, 'the port is being asked', async () =>
@@ -218,7 +200,7 @@ probes:
 
   it('are watched while a record names them, and gone when it goes', async () => {
     dns.setRecords('corp.example', [...host('one', KMS[0]), ...host('two', KMS[1])])
-    const daemon = start(discovering())
+    const daemon = startDaemon(discovering())
     await until(SOON_SECONDS, 'one serves', () => isWatched(daemon, 'one.corp.example'))
     await until(SOON_SECONDS, 'two serves', () => isWatched(daemon, 'two.corp.example'))
     expect((await samples(daemon, 'winkms_host_info', { host: 'two.corp.example' }))[0]?.labels).toEqual({
@@ -240,7 +222,7 @@ probes:
     async (fault) => {
       dns.setRecords('corp.example', host('one', KMS[0]))
       onTestFinished(() => dns.setOverride(SRV, null))
-      const daemon = start(discovering())
+      const daemon = startDaemon(discovering())
       await until(SOON_SECONDS, 'one serves', () => isWatched(daemon, 'one.corp.example'))
       dns.setOverride(SRV, fault)
       await until(SOON_SECONDS, 'the lookup fails', async () =>
@@ -252,7 +234,7 @@ probes:
 
   it('are not watched when the configuration does not want that', async () => {
     dns.setRecords('corp.example', host('one', KMS[0]))
-    const daemon = start({ ...discovering(), discovery: { from_srv: false } })
+    const daemon = startDaemon({ ...discovering(), discovery: { from_srv: false } })
     await until(SOON_SECONDS, 'the record is seen', async () =>
       (await samples(daemon, 'winkms_srv_record_info')).length > 0 ? true : undefined,
     )
@@ -280,7 +262,7 @@ describe('without any configuration', () => {
         data: { priority: 0, weight: 0, port: PORT, target: 'kms.zero.example' },
       },
     ])
-    const daemon = start(configOf(''), { machine: machine() })
+    const daemon = startDaemon(configOf(''), { machine: machine() })
     await until(
       SOON_SECONDS,
       'the host is found and serves',
@@ -293,7 +275,7 @@ describe('without any configuration', () => {
   it('with no record it is said what was asked where, what came back, and what a client would show', async () => {
     dns.setRecords('zero.example', [])
     dns.setRecords('other.example', [])
-    const daemon = start(configOf(''), { machine: machine() })
+    const daemon = startDaemon(configOf(''), { machine: machine() })
     const at = `${NET}.53:${dns.port}`
     expect(daemon.snapshot().nothingFound).toContain(`_vlmcs._tcp.zero.example at ${at}: not answered yet`)
     const said = await until(SOON_SECONDS, 'both have been asked', () => {
@@ -311,7 +293,7 @@ describe('without any configuration', () => {
     ['search domain', { resolvers: [{ address: '127.0.0.1', port: 9 }], searchDomains: [] }],
     ['DNS resolver', { resolvers: [], searchDomains: ['zero.example'] }],
   ])('on a machine without a %s that is said', (what, facts) => {
-    expect(start(configOf(''), { machine: facts }).snapshot().nothingFound).toContain(
+    expect(startDaemon(configOf(''), { machine: facts }).snapshot().nothingFound).toContain(
       `this machine has no ${what}`,
     )
   })
@@ -321,7 +303,7 @@ describe('two shards', () => {
   it("divide the hosts between them, as Prometheus's hashmod does", async () => {
     const all = Array.from({ length: 12 }, (_, index) => `kms${index}.corp.example`)
     const config = hosts(...all.map((name) => `name: ${name}, connect_to: ${KMS[0]}`))
-    const shards = [0, 1].map((index) => start(config, { shard: { index, count: 2 } }))
+    const shards = [0, 1].map((index) => startDaemon(config, { shard: { index, count: 2 } }))
     const watched = await Promise.all(shards.map((daemon) => names(daemon, 'winkms_host_info')))
     for (const [index, own] of watched.entries()) {
       expect(own).toEqual(all.filter((name) => hashmod(name, 2) === index).toSorted())

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
+import { until } from './built.ts'
 import { realServer } from '../real/servers/need.ts'
 import { makeNamespaceHost, type NamespaceHost } from '../real/servers/netns.ts'
 
@@ -20,20 +21,6 @@ function start(host: NamespaceHost, args: readonly string[]): { child: ChildProc
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += String(chunk)))
   onTestFinished(() => void child.kill('SIGKILL'))
   return { child, output: () => text }
-}
-
-async function until<T>(
-  seconds: number,
-  what: string,
-  look: () => Promise<T | undefined> | T | undefined,
-): Promise<T> {
-  const end = performance.now() + seconds * 1000
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (performance.now() > end) throw new Error(`not within ${seconds} s: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
 }
 
 it('finds the KMS hosts of the machine’s domain by itself, and says what it looked for until it does', async (context) => {

@@ -8,16 +8,8 @@ import { startDns, type DnsRecord, type DnsServer } from '../../src/lab/dns.ts'
 import { listenUdp, type Listener } from '../../src/lab/listener.ts'
 import { MalformedMessage } from '../../src/model/failure.ts'
 import type { Endpoint } from '../../src/model/target.ts'
-import {
-  AMPLE_SECONDS,
-  closedPort,
-  deadlineOf,
-  during,
-  failureOf,
-  LOOPBACK,
-  reasonOf,
-  udpPeer,
-} from './support.ts'
+import { during } from '../during.ts'
+import { AMPLE_SECONDS, closedPort, deadlineOf, failureOf, LOOPBACK, reasonOf, udpPeer } from './support.ts'
 
 const a = (name: string, data: string): DnsRecord => ({ name, type: 'A', data })
 const cname = (name: string, data: string): DnsRecord => ({ name, type: 'CNAME', data })

@@ -14,11 +14,11 @@ import {
   type CertificateOptions,
 } from '../real/servers/certificate.ts'
 import { realServer } from '../real/servers/need.ts'
+import { during } from '../during.ts'
 import {
   AMPLE_SECONDS,
   closedPort,
   deadlineOf,
-  during,
   expectHandles,
   failureOf,
   LOOPBACK,

@@ -6,18 +6,12 @@ import { expect, onTestFinished } from 'vitest'
 import { createDeadline, type Deadline } from '../../src/io/deadline.ts'
 import { listenTcp, listenUdp, type Listener } from '../../src/lab/listener.ts'
 import { ProbeFailure, type Reason } from '../../src/model/failure.ts'
+import { during } from '../during.ts'
 
 export const LOOPBACK = { address: '127.0.0.1', port: 0 }
 
 /** Far longer than anything on loopback takes, and short enough for a test that waits for it in vain. */
 export const AMPLE_SECONDS = 5
-
-/** Stopped when the test has ended. */
-export async function during<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const started = await starting
-  onTestFinished(() => started.stop())
-  return started
-}
 
 /** Closed when the test has ended. */
 export function deadlineOf(seconds: number): Deadline {

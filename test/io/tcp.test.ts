@@ -7,11 +7,11 @@ import { startBadPeer, type BadTcpPeer } from '../../src/lab/bad-peer.ts'
 import { startFiltered } from '../../src/lab/filtered.ts'
 import { MalformedMessage } from '../../src/model/failure.ts'
 import type { Endpoint } from '../../src/model/target.ts'
+import { during } from '../during.ts'
 import {
   AMPLE_SECONDS,
   closedPort,
   deadlineOf,
-  during,
   expectHandles,
   failureOf,
   LOOPBACK,

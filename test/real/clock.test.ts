@@ -1,11 +1,12 @@
 // The clock probes against time servers that others wrote: samba (SMB2), chrony (NTP), nginx (Date), right and wrong by
 // hours. What they must show is that the interval holds the true skew; how narrow it is depends on the machine.
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { beyond, corrected, reconcile } from '../../src/diagnosis/rules/drift.ts'
 import type { Interval } from '../../src/model/interval.ts'
 import { formatEndpoint, type Endpoint } from '../../src/model/target.ts'
 import type { ClockSource } from '../../src/config/schema.ts'
 import type { ClockReading } from '../../src/probes/clock.ts'
+import { during } from '../during.ts'
 import { askOne, readingOf } from './ask.ts'
 import { startChrony } from './servers/chrony.ts'
 import { realServer } from './servers/need.ts'
@@ -19,13 +20,6 @@ const SKEWS = [0, 18_000, -14_460]
 const FOUR_HOURS = 14_400
 /** Between libfaketime's clock and ours: what it rounds, and the clocks that it reads at different moments. */
 const SLACK_SECONDS = 0.02
-
-/** The server, stopped when the test has ended. */
-async function during<T extends { readonly stop: () => Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const server = await starting
-  onTestFinished(server.stop)
-  return server
-}
 
 type Servers = Partial<Record<ClockSource, Endpoint>>
 

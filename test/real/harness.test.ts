@@ -6,8 +6,9 @@ import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { networkInterfaces } from 'node:os'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Endpoint } from '../../src/model/target.ts'
+import { during } from '../during.ts'
 import { startBind } from './servers/bind.ts'
 import { startChrony } from './servers/chrony.ts'
 import { startKnot } from './servers/knot.ts'
@@ -30,13 +31,6 @@ const TOLERANCE_SECONDS = 20
 
 function expectSkew(unixSeconds: number, skewSeconds: number): void {
   expect(Math.abs(unixSeconds - Date.now() / 1000 - skewSeconds)).toBeLessThan(TOLERANCE_SECONDS)
-}
-
-/** The server, stopped when the test has ended. */
-async function during<T extends { readonly stop: () => Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const server = await starting
-  onTestFinished(server.stop)
-  return server
 }
 
 async function dig({ address, port }: Endpoint, ...words: readonly string[]): Promise<string> {

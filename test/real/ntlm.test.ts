@@ -1,9 +1,10 @@
 // The clock probe's NTLM source against an acceptor that others wrote. Only the first of NTLM's three messages is sent.
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { reconcile } from '../../src/diagnosis/rules/drift.ts'
 import type { Endpoint } from '../../src/model/target.ts'
 import type { ClockSource } from '../../src/config/schema.ts'
 import type { ResultOf } from '../../src/probes/index.ts'
+import { during } from '../during.ts'
 import { askOne } from './ask.ts'
 import { realApache, startApache } from './servers/apache.ts'
 import { startChrony } from './servers/chrony.ts'
@@ -13,13 +14,6 @@ import { startSamba } from './servers/samba.ts'
 
 /** What libfaketime rounds, and the moments between its reading of the clock and ours. */
 const SLACK_SECONDS = 0.02
-
-/** The server, stopped when the test has ended. */
-async function during<T extends { readonly stop: () => Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const server = await starting
-  onTestFinished(server.stop)
-  return server
-}
 
 function askClock(servers: Partial<Record<ClockSource, Endpoint>>): Promise<ResultOf<'clock'>> {
   const ports = Object.entries(servers).map(([source, { port }]) => `${source}: ${port}`)

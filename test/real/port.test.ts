@@ -5,13 +5,14 @@ import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createDeadline } from '../../src/io/deadline.ts'
 import { createIo } from '../../src/io/io.ts'
 import { formatEndpoint, type Endpoint } from '../../src/model/target.ts'
 import type { ResultOf } from '../../src/probes/index.ts'
 import { decodeBindAnswer, encodeBind, frameRpc, KMS_INTERFACE } from '../../src/protocol/dcerpc.ts'
 import type { BindAnswer, RpcInterface } from '../../src/protocol/dcerpc.ts'
+import { during } from '../during.ts'
 import { askOne } from './ask.ts'
 import { startBind } from './servers/bind.ts'
 import { startKnot } from './servers/knot.ts'
@@ -21,13 +22,6 @@ import { startNginx } from './servers/nginx.ts'
 import { canBind, freePort, loopbackAddress } from './servers/ports.ts'
 import { launch, makeDirectory } from './servers/process.ts'
 import { startSambaRpc } from './servers/samba.ts'
-
-/** The server, stopped when the test has ended. */
-async function during<T extends { readonly stop: () => Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const server = await starting
-  onTestFinished(server.stop)
-  return server
-}
 
 interface Asked {
   readonly name: string

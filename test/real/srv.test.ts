@@ -3,15 +3,15 @@
 import { writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createDaemon, type Daemon } from '../../src/app.ts'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import type { Daemon } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { checkCron } from '../../src/engine/cron.ts'
-import { createIo } from '../../src/io/io.ts'
 import { checkSrv, clientErrorOf, recordSet } from '../../src/kms/srv.ts'
-import { silentLog } from '../../src/model/log.ts'
 import { formatEndpoint, type Endpoint } from '../../src/model/target.ts'
 import type { ResultOf } from '../../src/probes/index.ts'
+import { expose, startDaemon } from '../daemon.ts'
+import { during } from '../during.ts'
 import { askOne, askProbe } from './ask.ts'
 import { startBind } from './servers/bind.ts'
 import { startKnot } from './servers/knot.ts'
@@ -20,13 +20,6 @@ import { makeNamespaceHost } from './servers/netns.ts'
 import { freePort } from './servers/ports.ts'
 import { launch, makeDirectory, type Server } from './servers/process.ts'
 import { HEAD, SCENES, ZONES } from './srv-scenes.ts'
-
-/** The server, stopped when the test has ended. */
-async function during<T extends { readonly stop: () => Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const server = await starting
-  onTestFinished(server.stop)
-  return server
-}
 
 function yamlOf(domain: string, resolver: Endpoint, configured = '', hosts = ''): string {
   return `hosts: [${hosts}]
@@ -165,25 +158,10 @@ describe('BIND that forwards to Knot', () => {
   })
 })
 
-function startDaemon(yaml: string): Daemon {
+function watch(yaml: string): Daemon {
   const { config } = parseConfig(yaml, { file: 'real.yml', checkCron })
   if (config === undefined) throw new Error('no configuration')
-  const io = createIo()
-  const machine = { resolvers: [], searchDomains: [] }
-  const build = { version: 'test', revision: 'test' }
-  const daemon = createDaemon({ config, machine, io, log: silentLog, build })
-  onTestFinished(async () => {
-    await daemon.stop()
-    io.close()
-  })
-  daemon.start()
-  return daemon
-}
-
-async function expose(daemon: Daemon): Promise<string> {
-  let text = ''
-  for await (const piece of daemon.metrics('text')) text += piece
-  return text
+  return startDaemon(config)
 }
 
 describe('two resolvers of one domain', () => {
@@ -206,7 +184,7 @@ probes: { srv: { schedule: 2s, timeout: 2s } }
     expect(results.map(({ target }) => target.labels['resolver'])).toEqual(resolvers.map(formatEndpoint))
     expect(new Set(results.map(({ reading }) => recordSet(reading?.records ?? []))).size).toBe(2 - consistent)
 
-    const daemon = startDaemon(yaml)
+    const daemon = watch(yaml)
     await vi.waitFor(
       async () =>
         expect(await expose(daemon)).toContain(

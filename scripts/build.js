@@ -25,6 +25,8 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  // Native and optional: found at run time, or done without.
+  external: ['koffi'],
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'linked',

@@ -1,11 +1,15 @@
-// Writes docs/metrics.md and docs/winkms.schema.json from the declarations; with --check, says whether they agree.
-import { readFileSync, writeFileSync } from 'node:fs'
+// Writes docs/metrics.md, docs/winkms.schema.json, docs/runbooks/ and grafana/dashboards/ from the declarations; with
+// --check, says whether they agree.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { configJsonSchema } from '../src/config/json-schema.ts'
 import { CAUSE_NAMES, fillIn, rowOf } from '../src/diagnosis/causes.ts'
 import { SRV_FINDINGS } from '../src/kms/srv.ts'
 import type { Family } from '../src/model/metric.ts'
 import { SECTIONS } from '../src/views/catalogue.ts'
 import { createSelfMetrics } from '../src/views/prometheus.ts'
+import { dashboardFiles } from './dashboards.ts'
+import { ruleFiles } from './rules.ts'
+import { runbookFiles, strayRunbooks } from './runbooks.ts'
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
@@ -36,7 +40,7 @@ async function metricsPage(): Promise<string> {
   const causes = CAUSE_NAMES.map((cause) => {
     const { title, clientError, remedy, command, stopsService, needs } = rowOf(cause)
     const facts = { host: 'HOST', port: 1688, domain: 'DOMAIN' }
-    const told = needs === undefined ? 'yes' : 'not yet'
+    const told = needs === undefined ? 'yes' : `with ${needs}`
     return [
       `\`${cause}\``,
       title,
@@ -81,7 +85,10 @@ ${table(['finding', 'severity', 'meaning'], findings)}
 `
 }
 
-const files = {
+const files: Readonly<Record<string, string>> = {
+  ...runbookFiles(),
+  ...(await dashboardFiles()),
+  ...ruleFiles(),
   'docs/metrics.md': await metricsPage(),
   'docs/winkms.schema.json': `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
 }
@@ -94,10 +101,16 @@ const stale = Object.entries(files).filter(([file, text]) => {
       return true
     }
   }
+  mkdirSync(new URL('.', path), { recursive: true })
   writeFileSync(path, text)
   return false
 })
 if (stale.length > 0) {
   process.stderr.write(`out of date: ${stale.map(([file]) => file).join(', ')}; run npm run docs\n`)
+  process.exitCode = 1
+}
+const strays = strayRunbooks(files)
+if (strays.length > 0) {
+  process.stderr.write(`belongs to no runbook: ${strays.join(', ')}; delete it\n`)
   process.exitCode = 1
 }

@@ -1,11 +1,19 @@
 // The composition root. A result's way is three lines in `accept`: into the store, onto the page for the scrape, and to
 // the diagnosis of the hosts that it concerns. Construction starts nothing.
 import type { Config } from './config/schema.ts'
-import { estateOf, hostNamed, type Estate, type Host, type MachineFacts } from './config/targets.ts'
+import {
+  estateOf,
+  hostNamed,
+  type Client,
+  type Estate,
+  type Host,
+  type MachineFacts,
+} from './config/targets.ts'
 import { createAssessor } from './engine/assess.ts'
 import { createTicker, type Ticker } from './engine/cron.ts'
 import { createDiscovery, saysWhoIsThere } from './engine/discovery.ts'
 import { examine, type Examination } from './engine/examine.ts'
+import { createHistory, observe } from './engine/history.ts'
 import { plan, type Task } from './engine/plan.ts'
 import { run } from './engine/run.ts'
 import { createScheduler } from './engine/schedule.ts'
@@ -13,14 +21,16 @@ import { ownedBy, type Shard } from './engine/shard.ts'
 import { createStore } from './engine/store.ts'
 import type { Cause } from './diagnosis/causes.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
+import { asksHost } from './diagnosis/evidence.ts'
 import type { Io } from './io/io.ts'
 import { recordSet } from './kms/srv.ts'
 import type { Log } from './model/log.ts'
 import type { Result } from './model/result.ts'
+import type { Schedule } from './model/target.ts'
 import { probes, type ProbeName, type ResultOf } from './probes/index.ts'
 import { constantMetrics, domainMetrics, FAMILIES } from './views/catalogue.ts'
 import { createBook, writeLines, type Format } from './views/lines.ts'
-import { linesOfDiagnosis, linesOfHost, linesOfResult } from './views/subjects.ts'
+import { linesOfClient, linesOfDiagnosis, linesOfHost, linesOfResult } from './views/subjects.ts'
 import { nothingFound } from './views/nothing-found.ts'
 import { createSelfMetrics, type BuildInfo } from './views/prometheus.ts'
 import type { Snapshot } from './views/snapshot.ts'
@@ -41,21 +51,31 @@ function namedCauses(diagnosis: Diagnosis | undefined): readonly Cause[] {
   return diagnosis?.findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause) ?? []
 }
 
+function longestInterval(schedules: readonly Schedule[], ticker: Ticker): number {
+  const every = schedules.map((each) => (each.kind === 'every' ? each.seconds : 0))
+  const expressions = new Set(schedules.flatMap((each) => (each.kind === 'cron' ? [each.expression] : [])))
+  const gaps = [...expressions].map((each) => ticker.longestGapSeconds(each))
+  return [...every, ...gaps].reduce((longest, each) => Math.max(longest, each), 0)
+}
+
 export function createDaemon({ machine, io, log, build, shard, ...options }: DaemonOptions) {
   let config = options.config
   let estate: Estate = estateOf(config, machine, [])
   let tasks = new Map<string, Task>()
   /** Those that are ours: all of the estate's, or this shard's. */
   let hosts = new Map<string, Host>()
+  let clients: readonly Client[] = []
   let phase: 'new' | 'running' | 'stopping' = 'new'
   let saidMissing = ''
   const store = createStore()
   const discovery = createDiscovery()
   const book = createBook(FAMILIES)
+  const history = createHistory(io.clock)
   const diagnoses = new Map<string, { diagnosis: Diagnosis; sinceSeconds: number }>()
   const running = new Set<Promise<void>>()
   const assessor = createAssessor(store, judge)
-  const scheduler = createScheduler(io.clock, options.ticker ?? createTicker(log), {
+  const ticker = options.ticker ?? createTicker(log)
+  const scheduler = createScheduler(io.clock, ticker, {
     async run(task) {
       const work = run(task, { io, log }).then((result) => accept(task, result))
       running.add(work)
@@ -101,9 +121,20 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       case 'port':
       case 'clock':
       case 'service':
+      case 'licensing':
+      case 'activity':
         return touch([result.target.key])
       case 'reference':
         return touch(hosts.keys())
+      case 'client': {
+        const canary = store.latest('client', result.target.key)
+        // The host that it asked before has to hear of it too.
+        for (const each of [canary, before as typeof canary]) {
+          if (each === undefined) continue
+          for (const host of hosts.values()) if (asksHost(each, host)) assessor.touch(host)
+        }
+        return
+      }
       case 'srv': {
         const answer = store.latest('srv', result.target.key)
         if (answer === undefined) return
@@ -163,43 +194,48 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const sinceSeconds = same && before ? before.sinceSeconds : io.clock.wallSeconds()
     diagnoses.set(name, { diagnosis, sinceSeconds })
     book.set(`diagnosis/${name}`, linesOfDiagnosis(diagnosis))
+    history.note(name, observe(diagnosis, store.latest('port', name), store.latest('licensing', name)))
     const causes = namedCauses(diagnosis)
     if (same && causes.join() === namedCauses(before?.diagnosis).join()) return
     if (diagnosis.serving === false) log.warn({ host: name, causes }, 'the host does not serve')
-    else if (diagnosis.serving === true) log.info({ host: name }, 'the host serves')
+    else if (diagnosis.serving === true)
+      log.info({ host: name, ...(causes.length > 0 && { causes }) }, 'the host serves')
   }
 
   function replan(): void {
+    const before = { hosts, clients, tasks, domains: estate.domains }
     estate = estateOf(config, machine, config.discovery.from_srv ? discovery.hosts() : [])
-    const watched = [...hosts.keys()]
     hosts = new Map(estate.hosts.flatMap((host) => (ownedBy(shard, host.name) ? [[host.name, host]] : [])))
-    const all = plan({ ...estate, hosts: [...hosts.values()] }, Object.values(probes))
-    const before = tasks
+    // By their own names, as hosts are: a canary may be in another shard than the host that it asks.
+    clients = estate.clients.filter(({ name }) => ownedBy(shard, name))
+    const all = plan({ ...estate, hosts: [...hosts.values()], clients }, Object.values(probes))
     tasks = new Map(all.map((task) => [task.key, task]))
-    for (const [key, task] of before) {
+    for (const [key, task] of before.tasks) {
       if (tasks.get(key)?.fingerprint === task.fingerprint) continue
       book.delete(key)
       store.delete(task.probe.name, task.target.key)
     }
-    for (const name of watched) {
+    for (const name of before.hosts.keys()) {
       if (hosts.has(name)) continue
       for (const owner of [`diagnosis/${name}`, `host/${name}`]) book.delete(owner)
       diagnoses.delete(name)
+      history.forget(name)
       assessor.forget(name)
     }
-    const domains = new Set(estate.domains.map(({ name }) => name))
-    for (const key of before.values()) {
-      const domain = key.target.labels['domain']
-      if (domain !== undefined && !domains.has(domain)) book.delete(`domain/${domain}`)
-    }
+    for (const { name } of before.clients) book.delete(`canary/${name}`)
+    for (const client of clients) book.set(`canary/${client.name}`, linesOfClient(client))
+    for (const { name } of before.domains) book.delete(`domain/${name}`)
     // A resolver that is no longer asked has no say in whether they agree.
-    for (const name of domains) summariseDomain(name)
+    for (const { name } of estate.domains) summariseDomain(name)
     for (const host of hosts.values()) {
       book.set(`host/${host.name}`, linesOfHost(host))
       assessor.touch(host)
     }
     for (const name of Object.keys(probes) as ProbeName[]) {
-      self.targets.set({ probe: name }, all.filter(({ probe }) => probe.name === name).length)
+      const own = all.filter(({ probe }) => probe.name === name).map(({ target }) => target.schedule)
+      self.targets.set({ probe: name }, own.length)
+      if (own.length === 0) self.interval.remove({ probe: name })
+      else self.interval.set({ probe: name }, longestInterval(own, ticker))
     }
     const limits = { concurrency: config.limits.concurrency, perGroup: config.limits.per_host }
     scheduler.set(all, limits)
@@ -220,9 +256,9 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     get config() {
       return config
     },
-    /** Whom this exporter watches: of the hosts, its shard's. */
+    /** Whom this exporter watches: of the hosts and clients, its shard's. */
     get estate(): Estate {
-      return { ...estate, hosts: [...hosts.values()] }
+      return { ...estate, hosts: [...hosts.values()], clients }
     },
     get phase() {
       return phase
@@ -250,12 +286,14 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         hosts: [...diagnoses.values()].map((view) => ({
           ...view,
           results: resultsOf(view.diagnosis.host.name),
+          trail: () => history.trail(view.diagnosis.host.name),
         })),
         domains: estate.domains.map(({ name }) => ({
           name,
           consistent: isConsistent(name),
           results: answersOf(name),
         })),
+        clients: clients.map(({ name }) => ({ name, result: store.latest('client', name) })),
         failures: store.failures(),
         nothingFound: estate.hosts.length > 0 ? undefined : nothingFound(estate, store.all('srv')),
       }
@@ -264,7 +302,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     adHocHost: (name: string): Host => hostNamed(config, machine, name),
     /** One run of everything about one host, now. */
     examine: (host: Host, only?: readonly ProbeName[], mostSeconds?: number): Promise<Examination> =>
-      examine(host, estate, { io, log, only, mostSeconds }),
+      examine(host, estate, { io, log, only, mostSeconds, clients: store.all('client') }),
     /** Begins nothing more, and waits for what is in flight: every run ends with its own deadline. */
     async stop() {
       phase = 'stopping'
@@ -275,7 +313,9 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   }
 
   function resultsOf(host: string): readonly Result[] {
-    const own = (['port', 'clock', 'service'] as const).map((probe) => store.latest(probe, host))
+    const own = (['port', 'clock', 'service', 'licensing', 'activity'] as const).map((probe) =>
+      store.latest(probe, host),
+    )
     return own.filter((result) => result !== undefined)
   }
 }

@@ -3,16 +3,19 @@
 import { execFile } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createDaemon, type Daemon } from '../src/app.ts'
 import { formatProblem, parseConfig } from '../src/config/load.ts'
 import type { Config } from '../src/config/schema.ts'
 import type { MachineFacts } from '../src/config/targets.ts'
+import type { Cause } from '../src/diagnosis/causes.ts'
 import { hashmod } from '../src/engine/shard.ts'
 import { createIo } from '../src/io/io.ts'
 import { startDns, type DnsRecord, type DnsServer } from '../src/lab/dns.ts'
 import { startFiltered } from '../src/lab/filtered.ts'
 import { startRpc } from '../src/lab/rpc.ts'
+import { clientProduct, kmsClient, kmsHost, type WindowsMachine } from '../src/lab/windows-machine.ts'
+import { READER, startWinrm } from '../src/lab/winrm.ts'
 import { silentLog } from '../src/model/log.ts'
 import { expose, startDaemon } from './daemon.ts'
 import { samplesOf, until, type Sample } from './e2e/built.ts'
@@ -109,6 +112,11 @@ describe('a reload', () => {
 
     await askedPort(daemon, 'c.corp.example')
     expect(await askedAt(daemon, 'a.corp.example')).toBe(before)
+    const intervals = await samples(daemon, 'winkms_exporter_probe_interval_seconds')
+    expect(Object.fromEntries(intervals.map(({ labels, value }) => [labels['probe'], value]))).toEqual({
+      port: 86_400,
+      clock: 86_400,
+    })
   })
 
   it('changes the labels of a host at once', async () => {
@@ -299,7 +307,129 @@ describe('without any configuration', () => {
   })
 })
 
+describe('what Windows says', () => {
+  const HOST = 'kms.corp.example'
+
+  async function windows(machine: WindowsMachine): Promise<string> {
+    const server = await startWinrm(machine, { address: KMS[0], port: 0 })
+    onTestFinished(() => server.stop())
+    return `{ via: winrm, url: '${server.url}', credentials: reader, allow_unencrypted: true }`
+  }
+
+  function configured(host: string, ...clients: readonly string[]): Config {
+    const canaries = clients.map(
+      (access, index) =>
+        `{ name: pc${index}.corp.example, connect_to: ${KMS[0]}, labels: { site: rome }, windows: ${access} }`,
+    )
+    return configOf(`domains: []
+credentials: { reader: { auth: basic, username: ${READER.username}, password_env: WINKMS_TEST_PASSWORD } }
+probes:
+  licensing: { schedule: 1s, timeout: 1s }
+  activity: { schedule: 1s, timeout: 1s }
+  client: { schedule: 1s, timeout: 1s }
+  clock: { schedule: 1d, timeout: 1s, sources: [http] }
+hosts: [{ name: ${HOST}, connect_to: ${KMS[0]}, windows: ${host} }]
+clients: [${canaries.join(', ')}]
+`)
+  }
+
+  beforeAll(() => void vi.stubEnv('WINKMS_TEST_PASSWORD', READER.password))
+  afterAll(() => void vi.unstubAllEnvs())
+
+  const verdictOn = (daemon: Daemon, cause: Cause): true | undefined =>
+    daemon
+      .snapshot()
+      .hosts[0]?.diagnosis.findings.some((finding) => finding.cause === cause && finding.verdict === 'named')
+      ? true
+      : undefined
+
+  it('of a host reaches its diagnosis, its metrics and its page, as it changes', async () => {
+    const machine = kmsHost({ name: HOST })
+    const daemon = startDaemon(configured(await windows(machine)))
+    const enabled = async () => (await samples(daemon, 'winkms_kms_enabled', { host: HOST }))[0]?.value
+    await until(SOON_SECONDS, 'KMS is enabled', async () => ((await enabled()) === 1 ? true : undefined))
+    await until(SOON_SECONDS, 'the log is read', async () =>
+      (await samples(daemon, 'winkms_event_log_records', { host: HOST })).length > 0 ? true : undefined,
+    )
+    await until(
+      SOON_SECONDS,
+      'it serves',
+      async () => (await samples(daemon, 'winkms_host_serving'))[0]?.value,
+    )
+    const [host] = daemon.snapshot().hosts
+    expect(host?.results.map(({ probe }) => probe)).toEqual(
+      expect.arrayContaining(['licensing', 'activity', 'service']),
+    )
+
+    Object.assign(machine.licensing, { IsKeyManagementServiceMachine: 0 })
+    await until(SOON_SECONDS, 'that it is not is named', () => verdictOn(daemon, 'kms_not_enabled'))
+    expect(await enabled()).toBe(0)
+    expect((await samples(daemon, 'winkms_host_serving'))[0]?.value).toBe(0)
+  })
+
+  it('is forgotten at once when another machine is to be asked, or none', async () => {
+    const daemon = startDaemon(configured(await windows(kmsHost({ name: HOST }))))
+    const enabled = async () => (await samples(daemon, 'winkms_kms_enabled', { host: HOST }))[0]?.value
+    await until(SOON_SECONDS, 'KMS is enabled', enabled)
+    const other = kmsHost({ name: HOST, licensing: { IsKeyManagementServiceMachine: 0 } })
+    daemon.reload(configured(await windows(other)))
+    expect(await enabled()).toBeUndefined()
+    expect(await until(SOON_SECONDS, 'the other is asked', enabled)).toBe(0)
+
+    daemon.reload(hosts(`name: ${HOST}, connect_to: ${KMS[0]}`))
+    expect(await enabled()).toBeUndefined()
+    expect(verdictOn(daemon, 'kms_not_enabled')).toBeUndefined()
+    expect(daemon.snapshot().hosts[0]?.results.map(({ probe }) => probe)).not.toContain('licensing')
+  })
+
+  it('on a canary concerns the host that it asks, and goes with it', async () => {
+    const host = await windows(kmsHost({ name: HOST }))
+    const canary = await windows(
+      kmsClient({
+        name: 'pc0.corp.example',
+        os: { caption: 'Windows Server 2025', version: '10.0.26100', productType: 3 },
+        products: [clientProduct({ DiscoveredKeyManagementServiceMachineName: HOST })],
+      }),
+    )
+    const daemon = startDaemon(configured(host, canary))
+    await until(SOON_SECONDS, 'the host is too old for it', () => verdictOn(daemon, 'version_mismatch'))
+    expect(daemon.snapshot().clients).toMatchObject([
+      { name: 'pc0.corp.example', result: { reading: { clientOs: 'windows_server_2025' } } },
+    ])
+    expect((await samples(daemon, 'winkms_client_info')).map(({ labels }) => labels)).toEqual([
+      { client: 'pc0.corp.example', site: 'rome' },
+    ])
+    expect((await samples(daemon, 'winkms_exporter_targets', { probe: 'client' }))[0]?.value).toBe(1)
+
+    daemon.reload(configured(host))
+    expect(await expose(daemon)).not.toContain('pc0.corp.example')
+    expect(daemon.snapshot().clients).toEqual([])
+    expect(verdictOn(daemon, 'version_mismatch')).toBeUndefined()
+  })
+})
+
 describe('two shards', () => {
+  it('divide the canaries between them, too', async () => {
+    vi.stubEnv('WINKMS_TEST_PASSWORD', 'secret')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const all = Array.from({ length: 12 }, (_, index) => `pc${index}.corp.example`)
+    const access = `{ via: winrm, url: 'https://${FILTERED}:5986/wsman', credentials: reader }`
+    const config = configOf(`domains: []
+credentials: { reader: { auth: ntlm, username: reader, password_env: WINKMS_TEST_PASSWORD } }
+clients: [${all.map((name) => `{ name: ${name}, windows: ${access} }`).join(', ')}]
+probes: { client: { schedule: 1d, timeout: 1s } }
+`)
+    for (const index of [0, 1]) {
+      const daemon = startDaemon(config, { shard: { index, count: 2 } })
+      const own = all.filter((name) => hashmod(name, 2) === index)
+      expect(own.length).toBeGreaterThan(0)
+      expect(daemon.snapshot().clients.map(({ name }) => name)).toEqual(own)
+      expect(daemon.estate.clients.map(({ name }) => name)).toEqual(own)
+      const told = await samples(daemon, 'winkms_client_info')
+      expect(told.map(({ labels }) => labels['client'])).toEqual(own)
+    }
+  })
+
   it("divide the hosts between them, as Prometheus's hashmod does", async () => {
     const all = Array.from({ length: 12 }, (_, index) => `kms${index}.corp.example`)
     const config = hosts(...all.map((name) => `name: ${name}, connect_to: ${KMS[0]}`))

@@ -14,7 +14,9 @@ import { listenUdp, type Listener } from '../src/lab/listener.ts'
 import { startNtp } from '../src/lab/ntp.ts'
 import { startRpc } from '../src/lab/rpc.ts'
 import { startSmb2 } from '../src/lab/smb2.ts'
+import { kmsHost } from '../src/lab/windows-machine.ts'
 import { renderWindowsPage } from '../src/lab/windows-page.ts'
+import { READER, startWinrm } from '../src/lab/winrm.ts'
 import { REASONS } from '../src/model/failure.ts'
 import { silentLog } from '../src/model/log.ts'
 import { formatEndpoint, type Endpoint } from '../src/model/target.ts'
@@ -23,7 +25,7 @@ import { closedPort, expectHandles, LOOPBACK, settledHandles } from './io/suppor
 
 const TIMEOUT_SECONDS = 0.3
 /** A clock that is read by HTTP alone takes as long as it may, to be read well. */
-const GOOD_TIMEOUT_SECONDS = 1
+const GOOD_TIMEOUT_SECONDS = 4
 const MOST_OVER_SECONDS = 1
 const MOST_GROWTH_BYTES = 64 * 2 ** 20
 const NAME = 'kms01.corp.example'
@@ -36,6 +38,7 @@ interface Lab {
   readonly smb2: Listener
   readonly ntp: Listener
   readonly dns: Listener
+  readonly winrm: Listener
 }
 
 interface Way {
@@ -60,6 +63,27 @@ const clockAt = (sources: readonly string[], { port }: Endpoint): object =>
   })
 const pageAt = (scheme: string, at: Endpoint): object =>
   hostAt({ windows: { via: 'windows_exporter', url: `${scheme}://${formatEndpoint(at)}/metrics` } })
+const PASSWORD_VARIABLE = 'WINKMS_CONTRACT_PASSWORD'
+const winrmAt = (at: Endpoint, scheme = 'http', auth = 'basic'): object => ({
+  via: 'winrm',
+  url: `${scheme}://${formatEndpoint(at)}/wsman`,
+  credentials: 'reader',
+  allow_unencrypted: auth === 'basic' && scheme === 'http',
+  // Any certificate would do, and yet none of these peers has one.
+  ...(scheme === 'https' && { tls: { fingerprint: '00'.repeat(32) } }),
+})
+const readerOf = (auth: string): object => ({
+  credentials: { reader: { auth, username: READER.username, password_env: PASSWORD_VARIABLE } },
+})
+const windowsAt = (at: Endpoint, scheme?: string, auth = 'basic'): object => ({
+  ...hostAt({ windows: winrmAt(at, scheme, auth), probes: { clock: { sources: ['cim'] } } }),
+  ...readerOf(auth),
+})
+const canaryAt = (at: Endpoint): object => ({
+  clients: [{ name: 'pc-042.corp.example', windows: winrmAt(at) }],
+  domains: [],
+  ...readerOf('basic'),
+})
 const domainAt = (at: Endpoint): object => ({
   domains: [{ name: 'corp.example', resolvers: [formatEndpoint(at)] }],
 })
@@ -115,6 +139,36 @@ const WAYS: readonly Way[] = [
     good: 'http',
   },
   { name: 'clock by ntp', probe: 'clock', over: 'udp', document: (at) => clockAt(['ntp'], at), good: 'ntp' },
+  ...(['service', 'clock', 'licensing', 'activity'] as const).map((probe): Way => ({
+    name: `${probe} by WinRM`,
+    probe,
+    over: 'tcp',
+    document: (at) => windowsAt(at),
+    good: 'winrm',
+  })),
+  {
+    name: 'client by WinRM',
+    probe: 'client',
+    over: 'tcp',
+    document: canaryAt,
+    good: 'winrm',
+  },
+  {
+    name: 'licensing by WinRM over TLS',
+    probe: 'licensing',
+    over: 'tcp',
+    document: (at) => windowsAt(at, 'https'),
+    good: 'winrm',
+    goodDocument: (at) => windowsAt(at),
+  },
+  {
+    name: 'licensing by WinRM with NTLM',
+    probe: 'licensing',
+    over: 'tcp',
+    document: (at) => windowsAt(at, 'http', 'ntlm'),
+    good: 'winrm',
+    goodDocument: (at) => windowsAt(at),
+  },
   { name: 'srv', probe: 'srv', over: 'udp', document: domainAt, good: 'dns' },
   { name: 'srv', probe: 'srv', over: 'dns over tcp', document: domainAt, good: 'dns' },
   {
@@ -145,6 +199,9 @@ const GOOD_NEWS: { readonly [Name in ProbeName]: (reading: Reading<Name>) => boo
   service: ({ state }) => state !== 'unknown',
   clock: ({ samples }) => samples.length > 0,
   reference: () => true,
+  licensing: ({ kms }) => kms !== undefined,
+  activity: ({ caughtUp }) => caughtUp,
+  client: ({ licenseStatus }) => licenseStatus !== undefined,
 }
 
 function isGoodNews(probe: ProbeName, reading: unknown): boolean {
@@ -191,11 +248,13 @@ function startTruncating(where: Endpoint): Promise<Listener> {
 let lab: Lab
 beforeAll(async () => {
   const page = (): string => renderWindowsPage(NAME, 'running', Date.now)
-  const [rpc, http, smb2, ntp] = await Promise.all([
+  process.env[PASSWORD_VARIABLE] = READER.password
+  const [rpc, http, smb2, ntp, winrm] = await Promise.all([
     startRpc('kms', LOOPBACK),
     startHttp({ name: NAME, clock: Date.now, metricsPage: page }, LOOPBACK),
     startSmb2(Date.now, LOOPBACK),
     startNtp(Date.now, LOOPBACK),
+    startWinrm(kmsHost({ name: NAME }), LOOPBACK),
   ])
   const zone = [
     { name: NAME, type: 'A', data: '127.0.0.1' },
@@ -206,10 +265,11 @@ beforeAll(async () => {
       data: { priority: 0, weight: 0, port: 1688, target: NAME },
     },
   ] as const
-  lab = { rpc, http, smb2, ntp, dns: await startDns({ zones: { 'corp.example': zone } }, LOOPBACK) }
+  lab = { rpc, http, smb2, ntp, winrm, dns: await startDns({ zones: { 'corp.example': zone } }, LOOPBACK) }
 })
 afterAll(async () => {
   await Promise.all(Object.values(lab).map((each: Listener) => each.stop()))
+  delete process.env[PASSWORD_VARIABLE]
 })
 
 function taskOf(probe: ProbeName, document: object): Task {

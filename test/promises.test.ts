@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { exampleConfig } from '../src/config/example.ts'
 import { parseConfig } from '../src/config/load.ts'
-import { CAUSE_NAMES, rowOf } from '../src/diagnosis/causes.ts'
+import { CAUSE_NAMES, TREE } from '../src/diagnosis/causes.ts'
 import { checkCron } from '../src/engine/cron.ts'
 import { RESIDENTS } from '../src/lab/estate-hosts.ts'
 import { REASONS } from '../src/model/failure.ts'
@@ -99,14 +99,17 @@ describe('examples', () => {
 })
 
 describe('the table of causes', () => {
-  it('has a simulated host for every cause that can be told', () => {
-    const told = CAUSE_NAMES.filter((cause) => rowOf(cause).needs === undefined)
+  it('is the tree, every cause once', () => {
+    expect(TREE.flatMap(({ causes }) => causes).toSorted()).toEqual(CAUSE_NAMES.toSorted())
+  })
+
+  it('has a simulated host for every cause', () => {
     // A wrong exporter is no host: the demo shows it with --demo.exporter-clock-off.
     const simulated = new Set<string>([
       ...RESIDENTS.map(({ cause }) => String(cause)),
       'exporter_clock_wrong',
     ])
-    expect(told.filter((cause) => !simulated.has(cause))).toEqual([])
+    expect(CAUSE_NAMES.filter((cause) => !simulated.has(cause))).toEqual([])
   })
 })
 

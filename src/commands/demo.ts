@@ -2,6 +2,7 @@
 import { parseConfig, formatProblem } from '../config/load.ts'
 import { checkCron } from '../engine/cron.ts'
 import { writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { EXIT, type Context } from './context.ts'
 import { createLogger, LOG_FLAGS } from './logger.ts'
 import { parse, UsageError, type Command } from './options.ts'
@@ -34,12 +35,20 @@ export const demoCommand: Command = {
       value: 'FILE',
       help: 'write the configuration of the estate there, for other commands',
     },
+    'demo.control': {
+      value: 'ADDRESS:PORT',
+      help: 'a loopback address that takes orders to break and repair hosts while the demo runs',
+    },
     ...LOG_FLAGS,
     'log.level': { value: 'LEVEL', fallback: 'error', help: 'debug, info, warn or error' },
   },
   notes: `while it runs, in another shell:
   winkms-exporter demo --demo.write-config=/tmp/demo.yml   (instead of plain demo)
-  winkms-exporter diagnose --config.file=/tmp/demo.yml kms-stopped.plant.example`,
+  winkms-exporter diagnose --config.file=/tmp/demo.yml kms-stopped.plant.example
+to break a host and repair it, with --demo.control=127.0.0.1:11689:
+  curl -X POST 'http://127.0.0.1:11689/break?host=kms02.corp.example&how=stop_service'
+  curl -X POST 'http://127.0.0.1:11689/repair?host=kms02.corp.example'
+  curl http://127.0.0.1:11689/   (all the ways, and which hosts are broken)`,
 }
 
 export async function demo(argv: readonly string[], context: Context): Promise<number> {
@@ -52,12 +61,14 @@ export async function demo(argv: readonly string[], context: Context): Promise<n
   const network = args.text('demo.network') ?? ''
   if (!/^127\.\d{1,3}$/.test(network)) throw new UsageError('--demo.network is like 127.88')
 
+  const control = parseControl(args.text('demo.control'))
+
   // Loaded here and nowhere else: production never touches the simulator.
   const { startEstate } = await import('../lab/estate.ts')
   let estate: Awaited<ReturnType<typeof startEstate>>
   try {
     // An exporter that is ahead sees every true clock behind.
-    estate = await startEstate({ network, exporterClockOffsetSeconds: -off })
+    estate = await startEstate({ network, exporterClockOffsetSeconds: -off, ...(control && { control }) })
   } catch (error) {
     context.err(
       `the simulated estate could not start: ${error instanceof Error ? error.message : String(error)}\n`,
@@ -74,8 +85,9 @@ export async function demo(argv: readonly string[], context: Context): Promise<n
       const [url] = urls.map((each) => `${each}${web.routePrefix}`)
       const width = Math.max(...estate.hosts.map(({ name }) => name.length))
       const rows = estate.hosts.map(
-        ({ name, cause, story }) => `  ${name.padEnd(width)}  ${(cause ?? 'healthy').padEnd(18)} ${story}`,
+        ({ name, cause, story }) => `  ${name.padEnd(width)}  ${(cause ?? 'healthy').padEnd(21)} ${story}`,
       )
+      const canaries = estate.clients.map(({ name, story }) => `  ${name}: ${story}`)
       context.out(
         `A simulated estate is running. Open
 
@@ -87,6 +99,10 @@ What there is to find:
 
 ${rows.join('\n')}
 
+Canary clients, whose own word on their activation is read:
+
+${canaries.join('\n')}
+${estate.controlUrl === undefined ? '' : controlHelp(estate.controlUrl)}
 Everything is asked once within ${FIRST_ROUND_SECONDS} seconds; what is filtered takes its timeout. Ctrl-C ends it.
 `,
       )
@@ -99,6 +115,26 @@ Everything is asked once within ${FIRST_ROUND_SECONDS} seconds; what is filtered
   } finally {
     await estate.stop()
   }
+}
+
+/** Nobody but programs on this machine may break anything. */
+function parseControl(text: string | undefined): { address: string; port: number } | undefined {
+  if (text === undefined) return undefined
+  const [, address, digits] = /^(127(?:\.\d{1,3}){3}):(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (address === undefined || isIP(address) === 0 || port > 65_535)
+    throw new UsageError(`--demo.control is a loopback address like 127.0.0.1:11689, not "${text}"`)
+  return { address, port }
+}
+
+function controlHelp(url: string): string {
+  return `
+To break a host, and to repair it:
+
+  curl -X POST '${url}/break?host=kms02.corp.example&how=stop_service'
+  curl -X POST '${url}/repair?host=kms02.corp.example'
+  curl ${url}/   all the ways, and which hosts are broken
+`
 }
 
 const FIRST_ROUND_SECONDS = 6

@@ -1,5 +1,7 @@
 // `diagnose HOST...`: everything about a host, now, for a person at a shell or a program.
+import { writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import type { Config } from '../config/schema.ts'
 import { estateOf, hostNamed, type Estate, type Host, type MachineFacts } from '../config/targets.ts'
 import { examine, type Examination } from '../engine/examine.ts'
@@ -9,11 +11,13 @@ import { silentLog, type Log } from '../model/log.ts'
 import type { ResultOf } from '../probes/index.ts'
 import { checkName } from '../protocol/dns.ts'
 import { diagnosisJson, resultJson } from '../views/json.ts'
+import { reportPage } from '../views/report.ts'
 import { diagnosisText, plainPaint, terminalPaint } from '../views/text.ts'
 import { CONFIG_FLAG, loadConfiguration, problemsText } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
 import { createLogger } from './logger.ts'
 import { parse, UsageError, type Command } from './options.ts'
+import { STORAGE_FLAG } from './serve.ts'
 
 export const diagnoseCommand: Command = {
   name: 'diagnose',
@@ -28,7 +32,9 @@ export const diagnoseCommand: Command = {
       help: 'a domain whose clients should find the host through _vlmcs._tcp',
     },
     port: { value: 'PORT', help: 'the KMS port of a host that the configuration does not have' },
+    ...STORAGE_FLAG,
     json: { help: 'for programs' },
+    report: { value: 'FILE.html', help: 'write all of it to one HTML file too, to attach to a ticket' },
     debug: { help: 'log what goes wrong by our own fault, to stderr' },
   },
   notes: 'exit: 0 every host serves, 1 one does not, 2 it could not be told, 64 wrong usage',
@@ -113,7 +119,8 @@ export async function diagnose(argv: readonly string[], context: Context): Promi
   const log = args.has('debug') ? createLogger('debug', 'logfmt', context.err) : silentLog
   const config = withDomains(loaded.config, domains, names)
   const machine = await readMachine()
-  const io = createIo()
+  // Read only: what the daemon has not read yet is the daemon's to read.
+  const io = createIo({ stateDirectory: args.text('storage.path') })
   const progress = createProgress(context)
   let ended = false
   void context.ended.then(() => (ended = true))
@@ -133,20 +140,41 @@ export async function diagnose(argv: readonly string[], context: Context): Promi
       examinations.push(examination)
       if (!args.has('json')) {
         const paint = context.outIsTerminal ? terminalPaint : plainPaint
-        context.out(
-          `${examinations.length > 1 ? '\n' : ''}${diagnosisText(examination.diagnosis, paint, io.clock.wallSeconds())}`,
-        )
+        const { diagnosis, results } = examination
+        const text = diagnosisText(diagnosis, results, paint, io.clock.wallSeconds())
+        context.out(`${examinations.length > 1 ? '\n' : ''}${text}`)
       }
     }
   } finally {
     io.close()
   }
   if (args.has('json')) {
+    const exporter = { ...context.build, node: process.version, platform: process.platform }
     const report = examinations.map(({ diagnosis, results }) => ({
+      exporter,
       ...diagnosisJson(diagnosis),
       results: results.map(resultJson),
     }))
     context.out(`${JSON.stringify(report, null, 2)}\n`)
+  }
+  const file = args.text('report')
+  if (file !== undefined && examinations.length > 0) {
+    const facts = {
+      ...context.build,
+      node: process.version,
+      platform: process.platform,
+      askedFrom: hostname(),
+      configFile: args.text('config.file'),
+      atSeconds: io.clock.wallSeconds(),
+    }
+    try {
+      await writeFile(file, reportPage(examinations, facts))
+    } catch (error) {
+      context.err(
+        `the report could not be written: ${error instanceof Error ? error.message : String(error)}\n`,
+      )
+      return EXIT.unknown
+    }
   }
   return ended ? EXIT.unknown : exitCode(examinations)
 }

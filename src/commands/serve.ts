@@ -1,10 +1,12 @@
 // The daemon: reads the configuration, probes on schedule, serves, reloads at SIGHUP, ends at SIGTERM.
+import { hostname } from 'node:os'
 import { createDaemon } from '../app.ts'
 import type { Config } from '../config/schema.ts'
 import { renderConfig } from '../config/mask.ts'
 import type { Shard } from '../engine/shard.ts'
 import { createIo } from '../io/io.ts'
 import { readMachine } from '../io/machine.ts'
+import type { StateProblem } from '../io/state.ts'
 import type { Log } from '../model/log.ts'
 import { createApp, listen, type Listening } from '../server/http.ts'
 import { CONFIG_FLAG, loadConfiguration, problemsText } from './configuration.ts'
@@ -38,6 +40,14 @@ export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
   },
 }
 
+export const STORAGE_FLAG: Readonly<Record<string, Flag>> = {
+  'storage.path': {
+    value: 'PATH',
+    fallback: 'data',
+    help: 'where it is kept how far event logs were read; used only where Windows itself is asked',
+  },
+}
+
 export const serveCommand: Command = {
   name: 'serve',
   usage: 'winkms-exporter [serve] [flags]',
@@ -45,6 +55,7 @@ export const serveCommand: Command = {
   flags: {
     ...CONFIG_FLAG,
     ...WEB_FLAGS,
+    ...STORAGE_FLAG,
     shard: {
       value: 'I/N',
       help: "watch only the hosts whose name falls to shard I of N (from 0), by Prometheus's hashmod",
@@ -86,6 +97,8 @@ export interface WebSettings {
   readonly telemetryPath: string
   readonly routePrefix: string
   readonly linkPrefix: string
+  /** Without a slash at the end. */
+  readonly externalUrl: string | undefined
   readonly enableLifecycle: boolean
   readonly probeAllow: readonly string[]
   readonly timeoutOffsetSeconds: number
@@ -110,6 +123,7 @@ export function parseWebFlags(args: Arguments): WebSettings {
     telemetryPath,
     routePrefix,
     linkPrefix: external === undefined ? routePrefix : linkPrefix,
+    externalUrl: external?.replace(/\/+$/, ''),
     enableLifecycle: args.has('web.enable-lifecycle'),
     probeAllow: args.texts('probe.allow'),
     timeoutOffsetSeconds: offset,
@@ -121,6 +135,8 @@ export interface ServeOptions {
   readonly web: WebSettings
   readonly log: Log
   readonly shard?: Shard | undefined
+  /** Without it, how far event logs were read is forgotten at the end. */
+  readonly storagePath?: string | undefined
   /** Reads the configuration again; a text says what is wrong with it. */
   readonly reread: () => Config | string
   readonly listening?: (urls: readonly string[]) => void
@@ -129,7 +145,13 @@ export interface ServeOptions {
 /** Runs until the context has ended. Rejects when a listen address cannot be had. */
 export async function runDaemon(context: Context, options: ServeOptions): Promise<void> {
   const { log, web } = options
-  const io = createIo()
+  const io = createIo({
+    stateDirectory: options.storagePath,
+    onStateProblem: (problem) => {
+      daemon.self.storageProblems.inc({ kind: problem.kind })
+      logStateProblem(log, problem)
+    },
+  })
   const machine = await readMachine()
   const daemon = createDaemon({ ...options, machine, io, build: context.build })
 
@@ -167,6 +189,7 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
   try {
     listening = await listen(app, web.addresses)
     context.onHangup(() => void reload())
+    daemon.self.externalUrl.set({ url: web.externalUrl ?? reachableUrl(web, listening.urls) }, 1)
     daemon.start()
     for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
     sayWhatIsWatched(daemon, log)
@@ -179,6 +202,21 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
     io.close()
   }
   log.info({}, 'stopped')
+}
+
+/** Of an exporter that listens on all addresses, by the machine's name: it is others who follow the link. */
+function reachableUrl({ addresses, routePrefix }: WebSettings, [first = '']: readonly string[]): string {
+  const everywhere = [undefined, '0.0.0.0', '::'].includes(addresses[0]?.host)
+  return `${everywhere ? first.replace('//localhost:', `//${hostname()}:`) : first}${routePrefix}`
+}
+
+function logStateProblem(log: Log, { kind, again, ...fields }: StateProblem): void {
+  const says =
+    kind === 'unusable'
+      ? 'a file of the storage cannot be used: counters of its host begin anew'
+      : 'the storage cannot be written: counters are kept in memory only'
+  if (again) log.debug(fields, says)
+  else log.error(fields, says)
 }
 
 function sayWhatIsWatched({ estate }: ReturnType<typeof createDaemon>, log: Log): void {
@@ -198,6 +236,7 @@ export async function serve(argv: readonly string[], context: Context): Promise<
   const web = parseWebFlags(args)
   const shard = parseShard(args.text('shard'))
   const log = createLogger(args.text('log.level'), args.text('log.format'), context.err)
+  const storagePath = args.text('storage.path')
   const file = args.text('config.file')
   const loaded = loadConfiguration(file)
   if (loaded.config === undefined) {
@@ -209,7 +248,7 @@ export async function serve(argv: readonly string[], context: Context): Promise<
     return again.config ?? problemsText(again)
   }
   try {
-    await runDaemon(context, { config: loaded.config, web, log, shard, reread })
+    await runDaemon(context, { config: loaded.config, web, log, shard, storagePath, reread })
   } catch (error) {
     log.error({ err: error instanceof Error ? error.message : String(error) }, 'the exporter could not start')
     return EXIT.failed

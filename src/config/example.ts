@@ -16,13 +16,22 @@ hosts:
       url: http://kms01.corp.example:9182/metrics
   - name: kms02.corp.example
     port: 1688
-    # windows:
-    #   via: windows_exporter
-    #   url: https://kms02.corp.example:9182/metrics
+    serves: [windows_server_2025, windows_11] # the newest clients that have to activate here
+    # windows: # WinRM tells the most: licence, count, event log, clock; it needs a logon, below
+    #   via: winrm
     #   credentials: reader
-    #   tls: { ca_file: corp-ca.pem }
+    #   # url: https://kms02.corp.example:5986/wsman # this one, where none is given
+    #   # tls: { ca_file: corp-ca.pem } # or fingerprint: the SHA-256 of the one certificate to accept
     probes:
       port: { schedule: 30s }
+  # A host that this exporter runs on is asked by PowerShell, without a logon:
+  # - name: kms03.corp.example
+  #   windows: { via: local }
+
+# Canaries: real KMS clients whose activation is watched. Nothing is ever changed there.
+# clients:
+#   - name: pc-042.corp.example
+#     windows: { via: winrm, credentials: reader }
 
 domains:
   - name: corp.example # asked for _vlmcs._tcp.corp.example
@@ -33,10 +42,13 @@ domains:
 
 # A password is never written here: its file is named, or an environment variable by password_env.
 # credentials:
-#   reader:
-#     auth: basic
-#     username: kms-reader
+#   reader: # ntlm and kerberos encrypt what they send, over http too; basic and certificate need https
+#     auth: ntlm
+#     username: CORP\\svc-kms-reader
 #     password_file: reader.password
+#   keytab: { auth: kerberos, username: svc-kms-reader@CORP.EXAMPLE, keytab_file: reader.keytab }
+#   scraper: { auth: basic, username: prometheus, password_env: SCRAPER_PASSWORD }
+#   machine: { auth: certificate, certificate_file: machine.pem, key_file: machine.key }
 
 # The defaults. A schedule is a duration or a cron expression of 6 fields, seconds first: "*/15 * * * * *".
 probes:
@@ -46,9 +58,13 @@ probes:
   clock:
     schedule: 1m
     timeout: 5s
-    sources: [smb2, ntp, http, ntlm]
+    sources: [smb2, ntp, http, ntlm, cim]
     ports: { smb2: 445, ntp: 123, http: 5985, ntlm: 5985 }
     references: [] # NTP servers that are right, like ntp.corp.example; without any, this machine's clock is
+  # These three need windows by winrm or local.
+  licensing: { schedule: 5m, timeout: 20s }
+  activity: { schedule: 1m, timeout: 20s, first_read: 30d } # of the event log, the first time
+  client: { schedule: 10m, timeout: 20s }
 
 limits: { concurrency: 256, per_host: 4, discovered_hosts: 100 }
 

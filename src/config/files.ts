@@ -1,14 +1,19 @@
-// Small text files that the configuration is made of or names: the file itself, passwords, authorities. Regular files
+// Small files that the configuration is made of or names: the file itself, passwords, certificates, keys. Regular files
 // only, since reading a pipe or a terminal may never end.
 import { readFileSync, statSync } from 'node:fs'
 
-export type FileText =
-  | { readonly text: string; readonly problem?: undefined }
+interface Unreadable {
   /** In words that continue "this file ...". */
-  | { readonly problem: string; readonly hint?: string }
+  readonly problem: string
+  readonly hint?: string
+}
 
-/** UTF-8 text without its byte order mark. Never throws for what the file system may answer. */
-export function readSmallFile(path: string, maxBytes: number): FileText {
+export type FileText = { readonly text: string; readonly problem?: undefined } | Unreadable
+
+type FileBytes = { readonly bytes: Uint8Array; readonly problem?: undefined } | Unreadable
+
+/** Never throws for what the file system may answer. */
+export function readSmallBytes(path: string, maxBytes: number): FileBytes {
   try {
     const stat = statSync(path)
     if (stat.isDirectory()) return { problem: 'is a directory' }
@@ -18,9 +23,21 @@ export function readSmallFile(path: string, maxBytes: number): FileText {
     const bytes = readFileSync(path)
     // It may have grown since, or be one of those whose size is not told.
     if (bytes.length > maxBytes) return tooLarge
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+    return { bytes }
   } catch (error) {
-    return problemOf(error)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    return { problem: ERRNO[code] ?? `cannot be read (${code})` }
+  }
+}
+
+/** UTF-8 text without its byte order mark. */
+export function readSmallFile(path: string, maxBytes: number): FileText {
+  const read = readSmallBytes(path, maxBytes)
+  if (read.problem !== undefined) return read
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(read.bytes) }
+  } catch {
+    return { problem: 'is not UTF-8 text', hint: 'save it as UTF-8' }
   }
 }
 
@@ -39,11 +56,4 @@ const ERRNO: Readonly<Record<string, string>> = {
   ENOTDIR: 'does not exist',
   EACCES: 'may not be read by this process',
   EPERM: 'may not be read by this process',
-}
-
-function problemOf(error: unknown): FileText {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
-    return { problem: 'is not UTF-8 text', hint: 'save it as UTF-8' }
-  return { problem: ERRNO[code] ?? `cannot be read (${code})` }
 }

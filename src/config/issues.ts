@@ -9,7 +9,8 @@ import { withoutUnit } from './values.ts'
 export interface Expected {
   /** The keys of the mapping; none when it is not one, or takes any key. */
   readonly keys: readonly string[]
-  readonly isDuration: boolean
+  /** In which unit a number was probably meant; undefined when it is not a duration. */
+  readonly unit: 's' | 'd' | undefined
 }
 
 /** The file as it was written, and as it should be. */
@@ -102,10 +103,11 @@ function wrongKind(path: Path, wanted: string, value: unknown, written: Written)
     const remove = typeof key === 'number' ? 'remove the entry' : 'remove the key'
     return { path, at: 'key', message: 'has no value', hint: `give it one or ${remove}` }
   }
-  if (written.expectedAt(path).isDuration) {
-    const bare = typeof value === 'number' ? withoutUnit(String(value)) : undefined
+  const { unit } = written.expectedAt(path)
+  if (unit !== undefined) {
+    const bare = typeof value === 'number' ? withoutUnit(String(value), unit) : undefined
     if (bare !== undefined) return { path, message: bare.problem, hint: bare.hint }
-    return { path, message: `must be a duration like 15s${got(path, value)}` }
+    return { path, message: `must be a duration like ${unit === 'd' ? '30d' : '15s'}${got(path, value)}` }
   }
   const fault = { path, message: `${wanted}${got(path, value)}` }
   const isPlain = typeof value === 'number' || typeof value === 'boolean'
@@ -114,26 +116,24 @@ function wrongKind(path: Path, wanted: string, value: unknown, written: Written)
 
 function wrongChoice(path: Path, choices: readonly string[], value: unknown, written: Written): Fault {
   if (value === undefined || value === null) return wrongKind(path, '', value, written)
-  const shown = got(path, value)
-  if (choices.length === 1) {
-    return {
-      path,
-      message: `must be ${choices.join()}${shown}`,
-      hint: `this version knows only ${choices.join()}`,
-    }
-  }
   const meant = typeof value === 'string' ? didYouMean(value, choices) : undefined
-  return withHint({ path, message: `must be one of ${choices.join(', ')}${shown}` }, meant)
+  return withHint({ path, message: `must be one of ${choices.join(', ')}${got(path, value)}` }, meant)
 }
 
 /** The nodes of a JSON Schema that describe `path`; several where alternatives do. */
 export function expectedIn(root: unknown, path: Path): Expected {
   let nodes = alternatives(root)
   for (const part of path) nodes = nodes.flatMap((node) => alternatives(childOf(node, part)))
+  const titles = nodes.map(({ title }) => title)
   return {
     keys: nodes.flatMap((node) => (isRecord(node['properties']) ? Object.keys(node['properties']) : [])),
-    isDuration: nodes.some(({ title }) => title === 'duration' || title === 'schedule'),
+    unit: unitOf(titles),
   }
+}
+
+function unitOf(titles: readonly unknown[]): 's' | 'd' | undefined {
+  if (titles.includes('period')) return 'd'
+  return titles.includes('duration') || titles.includes('schedule') ? 's' : undefined
 }
 
 function childOf(node: Readonly<Record<string, unknown>>, part: string | number): unknown {

@@ -8,7 +8,7 @@ import { readSmallFile } from './files.ts'
 import { expectedIn, faultsOf, isRecord, type Written } from './issues.ts'
 import { configJsonSchema } from './json-schema.ts'
 import { formatPath, type Fault, type Path, type Problem } from './problem.ts'
-import { schema, type Config, type Credential, type HostConfig } from './schema.ts'
+import { schema, type ClientConfig, type Config, type Credential, type HostConfig } from './schema.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
 
@@ -22,6 +22,8 @@ export interface LoadOptions {
 export type Loaded =
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: undefined; readonly problems: readonly Problem[] }
+
+const LOGON_FILES = ['password_file', 'keytab_file', 'cache_file', 'certificate_file', 'key_file'] as const
 
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 
@@ -101,16 +103,22 @@ function refused(problems: readonly Problem[]): Loaded {
 // Whoever reads them later does not know where the configuration was.
 function withAbsolutePaths(config: Config, directory: string): Config {
   const credentials = Object.entries(config.credentials).map(([name, entry]): [string, Credential] => {
-    const { password_file: file } = entry
-    return [name, file === undefined ? entry : { ...entry, password_file: resolve(directory, file) }]
+    const files = LOGON_FILES.flatMap((key) => {
+      const file = entry[key]
+      return file === undefined ? [] : [[key, resolve(directory, file)]]
+    })
+    return [name, { ...entry, ...Object.fromEntries(files) }]
   })
-  const hosts = config.hosts.map((host): HostConfig => {
-    const file = host.windows?.tls?.ca_file
-    if (host.windows === undefined || file === undefined) return host
-    return {
-      ...host,
-      windows: { ...host.windows, tls: { ...host.windows.tls, ca_file: resolve(directory, file) } },
-    }
-  })
-  return { ...config, hosts, credentials: Object.fromEntries(credentials) }
+  const withAuthorities = <T extends HostConfig | ClientConfig>(owner: T): T => {
+    const { windows } = owner
+    const file = windows?.tls?.ca_file
+    if (file === undefined) return owner
+    return { ...owner, windows: { ...windows, tls: { ...windows?.tls, ca_file: resolve(directory, file) } } }
+  }
+  return {
+    ...config,
+    hosts: config.hosts.map(withAuthorities),
+    clients: config.clients.map(withAuthorities),
+    credentials: Object.fromEntries(credentials),
+  }
 }

@@ -4,14 +4,15 @@ import { stringify } from 'yaml'
 
 import { formatEndpoint, type Schedule } from '../model/target.ts'
 import { formatDuration } from './duration.ts'
-import type { Config, Credential, HostConfig, WindowsConfig } from './schema.ts'
+import type { ClientConfig, Config, Credential, HostConfig, WindowsConfig } from './schema.ts'
 
 /** Keys in the order of the schema; entries of mappings in the order of the file. */
 export function renderConfig(config: Config): string {
-  const { resolvers, hosts, domains, credentials, probes, limits, discovery } = config
+  const { resolvers, hosts, clients, domains, credentials, probes, limits, discovery } = config
   const rendered = {
     resolvers: resolvers?.map(formatEndpoint),
     hosts: hosts.map(host),
+    clients: clients.map(client),
     domains: domains?.map(({ name, resolvers, expect, unexpected, probes }) => ({
       name,
       resolvers: resolvers?.map(formatEndpoint),
@@ -27,6 +28,9 @@ export function renderConfig(config: Config): string {
       srv: timing(probes.srv),
       service: timing(probes.service),
       clock: clock(probes.clock),
+      licensing: timing(probes.licensing),
+      activity: activity(probes.activity),
+      client: timing(probes.client),
     },
     limits: {
       concurrency: limits.concurrency,
@@ -38,25 +42,44 @@ export function renderConfig(config: Config): string {
   return stringify(rendered, { lineWidth: 0, aliasDuplicateObjects: false, keepUndefined: false })
 }
 
-function host({ name, port, connect_to, addresses, labels, windows: through, probes }: HostConfig) {
+function host({ name, port, connect_to, addresses, labels, serves, windows: through, probes }: HostConfig) {
   return {
     name,
     port,
     connect_to,
     addresses,
     labels,
+    serves,
     windows: through && windows(through),
     probes: probes && {
       port: timing(probes.port),
       service: timing(probes.service),
       clock: clock(probes.clock),
+      licensing: timing(probes.licensing),
+      activity: activity(probes.activity),
     },
   }
 }
 
-function windows({ via, url, credentials, tls }: WindowsConfig) {
-  const authorities = tls && { ca_file: tls.ca_file, server_name: tls.server_name }
-  return { via, url: maskUrl(url), credentials, tls: authorities }
+function client({ name, connect_to, labels, windows: through, probes }: ClientConfig) {
+  return {
+    name,
+    connect_to,
+    labels,
+    windows: windows(through),
+    probes: probes && { client: timing(probes.client) },
+  }
+}
+
+function windows({ via, url, credentials, allow_unencrypted, registry, tls }: WindowsConfig) {
+  return {
+    via,
+    url: url === undefined ? undefined : maskUrl(url),
+    credentials,
+    allow_unencrypted,
+    registry,
+    tls: tls && { ca_file: tls.ca_file, server_name: tls.server_name, fingerprint: tls.fingerprint },
+  }
 }
 
 // Loading refuses such a URL; printing does not rely on it.
@@ -66,8 +89,11 @@ function maskUrl(url: string): string {
   return username === '' && password === '' ? url : url.replace(/\/\/[^/]*@/, '//<secret>@')
 }
 
-function credential({ auth, username, password_file, password_env }: Credential) {
-  return { auth, username, password_file, password_env }
+// Where secrets are, never what they are; key by key, so that a new one does not get here by itself.
+function credential(given: Credential) {
+  const { auth, username, password_file, password_env } = given
+  const { keytab_file, cache_file, certificate_file, key_file } = given
+  return { auth, username, password_file, password_env, keytab_file, cache_file, certificate_file, key_file }
 }
 
 interface Timing {
@@ -77,6 +103,10 @@ interface Timing {
 
 function timing(given: Timing | undefined) {
   return given && { schedule: given.schedule && schedule(given.schedule), timeout: duration(given.timeout) }
+}
+
+function activity(given: (Timing & { readonly first_read?: number }) | undefined) {
+  return given && { ...timing(given), first_read: duration(given.first_read) }
 }
 
 function schedule(given: Schedule): string {

@@ -2,7 +2,9 @@
 // `check.ts`; how a fault reads to a person, in `problem.ts`. Keys keep the file's snake_case in the types too.
 import { z } from 'zod'
 
+import { CLIENT_OSES } from '../kms/client-os.ts'
 import { DURATION_PATTERN } from './duration.ts'
+import { KEYS_OF_AUTH, KEYS_OF_VIA, keysByChoice } from './keys.ts'
 import * as values from './values.ts'
 
 /** The defaults that checks across keys need as well. */
@@ -11,12 +13,16 @@ export const PROBE_DEFAULTS = {
   srv: { schedule: '1m', timeout: '5s' },
   service: { schedule: '30s', timeout: '10s' },
   clock: { schedule: '1m', timeout: '5s' },
+  licensing: { schedule: '5m', timeout: '20s' },
+  activity: { schedule: '1m', timeout: '20s' },
+  client: { schedule: '10m', timeout: '20s' },
 } as const
 
-export const CLOCK_SOURCES = ['smb2', 'ntp', 'http', 'ntlm'] as const
+/** `cim` asks Windows itself, and so only where `windows` says how. */
+export const CLOCK_SOURCES = ['smb2', 'ntp', 'http', 'ntlm', 'cim'] as const
 export type ClockSource = (typeof CLOCK_SOURCES)[number]
 
-const RESERVED_LABELS = ['host', 'port', 'probe', 'address', 'instance', 'job']
+const RESERVED_LABELS = ['host', 'client', 'port', 'probe', 'address', 'instance', 'job']
 const LABEL_NAME = new RegExp(`^(?!__|(?:${RESERVED_LABELS.join('|')})$)[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 function text<T>(parse: (text: string) => values.Parsed<T>, meta: { title?: string; pattern?: string } = {}) {
@@ -53,12 +59,14 @@ const port = whole(1, 65535)
 const schedule = text(values.parseSchedule, { title: 'schedule' })
 const timeout = text(values.parseTimeout, { title: 'duration', pattern: DURATION_PATTERN })
 const sources = some(z.enum(CLOCK_SOURCES))
+const firstRead = text(values.parseFirstRead, { title: 'period', pattern: DURATION_PATTERN })
 
 const SAYS = {
   schedule: 'How often, 1s to 1d, or when, as a cron expression of 6 fields (seconds first)',
   timeout: 'How long one run may take, 100ms to 5m; not longer than the schedule',
   sources: "Which of the host's services may tell its time, in order of preference",
   ports: 'The port of each source',
+  firstRead: 'How much of the event log is read the first time, 1h to 60d; later runs go on where one ended',
   references: "NTP servers whose time is the right one; without any, this machine's clock is",
   probes:
     'Settings of the probes for this target only; whatever is not given is as under the top-level probes',
@@ -97,6 +105,21 @@ const probes = z.strictObject({
     })
     .prefault({})
     .describe("The offset of the host's clock"),
+  licensing: z
+    .strictObject(timing(PROBE_DEFAULTS.licensing))
+    .prefault({})
+    .describe("The host's licence, count and settings, from Windows itself"),
+  activity: z
+    .strictObject({
+      ...timing(PROBE_DEFAULTS.activity),
+      first_read: firstRead.prefault('30d').describe(SAYS.firstRead),
+    })
+    .prefault({})
+    .describe("What the host's event log says of the requests it had, from Windows itself"),
+  client: z
+    .strictObject(timing(PROBE_DEFAULTS.client))
+    .prefault({})
+    .describe('Whether activation works for the canary clients, from their Windows'),
 })
 
 const clockOverride = z.strictObject({
@@ -114,10 +137,19 @@ const clockOverride = z.strictObject({
   references: references.exactOptional().describe(SAYS.references),
 })
 
-const windows = z.strictObject({
-  via: z.enum(['windows_exporter']).describe('Who tells what only Windows itself knows'),
-  url: text(values.parseUrl, { pattern: '^https?://' }).describe('The address of its metrics page'),
-  credentials: notEmpty().exactOptional().describe('The name of an entry of credentials; needs https'),
+const windowsKeys = {
+  url: text(values.parseUrl, { pattern: '^https?://' })
+    .exactOptional()
+    .describe('windows_exporter: its metrics page. winrm: not given, https://NAME:5986/wsman'),
+  credentials: notEmpty().exactOptional().describe('The name of an entry of credentials; winrm needs one'),
+  allow_unencrypted: z
+    .boolean()
+    .exactOptional()
+    .describe('winrm: let a password of auth basic go over http, in clear text'),
+  registry: z
+    .boolean()
+    .exactOptional()
+    .describe('winrm: also read the registry, which takes the right to execute methods on root/default'),
   tls: z
     .strictObject({
       ca_file: notEmpty()
@@ -126,10 +158,28 @@ const windows = z.strictObject({
       server_name: name
         .exactOptional()
         .describe("The name that the certificate must carry, if not the URL's"),
+      fingerprint: text(values.parseFingerprint)
+        .exactOptional()
+        .describe('The SHA-256 of the one certificate to accept, whoever signed it; instead of the others'),
     })
     .exactOptional()
     .describe("How to check the server's certificate"),
-})
+}
+
+const VIA = 'Who tells what only Windows itself knows; local: this machine, by PowerShell'
+
+const windows = z
+  .strictObject({ via: z.enum(['windows_exporter', 'winrm', 'local']).describe(VIA), ...windowsKeys })
+  .meta(keysByChoice('via', KEYS_OF_VIA, Object.keys(windowsKeys)))
+
+// windows_exporter knows nothing of a client's activation.
+const clientWindows = z
+  .strictObject({ via: z.enum(['winrm', 'local']).describe(VIA), ...windowsKeys })
+  .meta(keysByChoice('via', KEYS_OF_VIA, Object.keys(windowsKeys)))
+
+const labels = z
+  .record(z.string().regex(LABEL_NAME, { error: (issue) => labelProblem(issue.input) }), z.string())
+  .default({})
 
 const hostEntry = z.strictObject({
   name: host.describe('A DNS name or IP address; the label host'),
@@ -140,16 +190,39 @@ const hostEntry = z.strictObject({
   addresses: some(text(values.parseAddress))
     .exactOptional()
     .describe('What the A and AAAA records should say'),
-  labels: z
-    .record(z.string().regex(LABEL_NAME, { error: (issue) => labelProblem(issue.input) }), z.string())
-    .default({})
-    .describe('Added to every series about this host'),
+  labels: labels.describe('Added to every series about this host'),
+  serves: z
+    .array(z.enum(CLIENT_OSES))
+    .exactOptional()
+    .describe(
+      'The newest clients that have to activate here: an update that the host lacks for them is a fault; so is a count below 25 where there is a client system among them',
+    ),
   windows: windows.exactOptional().describe('How to ask Windows itself'),
   probes: z
     .strictObject({
       port: z.strictObject(timingOverride).exactOptional().describe('TCP connect and RPC bind'),
       service: z.strictObject(timingOverride).exactOptional().describe('The sppsvc service'),
       clock: clockOverride.exactOptional().describe("The offset of the host's clock"),
+      licensing: z.strictObject(timingOverride).exactOptional().describe('Licence, count and settings'),
+      activity: z
+        .strictObject({ ...timingOverride, first_read: firstRead.exactOptional().describe(SAYS.firstRead) })
+        .exactOptional()
+        .describe("What the host's event log says"),
+    })
+    .exactOptional()
+    .describe(SAYS.probes),
+})
+
+const clientEntry = z.strictObject({
+  name: host.describe('A DNS name or IP address; the label client'),
+  connect_to: text(values.parseAddress)
+    .exactOptional()
+    .describe('Connect to this IP address; do not resolve the name'),
+  labels: labels.describe('Added to winkms_client_info of this client'),
+  windows: clientWindows.describe('How to ask Windows itself'),
+  probes: z
+    .strictObject({
+      client: z.strictObject(timingOverride).exactOptional().describe('Whether activation works from here'),
     })
     .exactOptional()
     .describe(SAYS.probes),
@@ -199,26 +272,38 @@ const domainEntry = z.strictObject({
     .describe(SAYS.probes),
 })
 
-// Exactly one of the two: said here for editors, checked in `check.ts`.
-const oneSource = { oneOf: [{ required: ['password_file'] }, { required: ['password_env'] }] }
+const logonKeys = {
+  // RFC 7617 2: the first colon ends the user-id, so it cannot hold one; nor may an account's name on Windows.
+  username: notEmpty()
+    .regex(/^[^:]*$/, { error: 'must not hold a colon' })
+    .exactOptional()
+    .describe('basic: the user name. ntlm: DOMAIN\\user or user@domain. kerberos: the principal'),
+  password_file: notEmpty()
+    .exactOptional()
+    .describe('basic, ntlm: a file that holds the password; read again when it changes'),
+  password_env: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
+    .exactOptional()
+    .describe('basic, ntlm: the environment variable that holds the password'),
+  keytab_file: notEmpty().exactOptional().describe('kerberos: a keytab with the key of the principal'),
+  cache_file: notEmpty()
+    .exactOptional()
+    .describe(
+      "kerberos: a credential cache that is kept filled by others; without either, the process's own",
+    ),
+  certificate_file: notEmpty().exactOptional().describe('certificate: our certificate, in PEM'),
+  key_file: notEmpty().exactOptional().describe('certificate: its key, in PEM, without a passphrase'),
+}
 
 const credential = z
   .strictObject({
-    auth: z.enum(['basic']).describe('How to log on'),
-    // RFC 7617 2: the first colon ends the user-id, so it cannot hold one.
-    username: notEmpty()
-      .regex(/^[^:]*$/, { error: 'must not hold a colon' })
-      .describe('The user name'),
-    password_file: notEmpty()
-      .exactOptional()
-      .describe('A file that holds the password; read again when it changes'),
-    password_env: z
-      .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
-      .exactOptional()
-      .describe('The environment variable that holds the password'),
+    auth: z
+      .enum(['basic', 'ntlm', 'kerberos', 'certificate'])
+      .describe('How to log on; basic sends the password itself, and so needs https, as certificate does'),
+    ...logonKeys,
   })
-  .meta(oneSource)
+  .meta(keysByChoice('auth', KEYS_OF_AUTH, Object.keys(logonKeys)))
 
 const credentialName = z.string().regex(/^[A-Za-z0-9_.-]+$/, { error: 'must be letters, digits, _, . and -' })
 
@@ -227,6 +312,10 @@ export const schema = z.strictObject({
     .exactOptional()
     .describe("DNS servers, as address or address:port; not given: the machine's own"),
   hosts: z.array(hostEntry).prefault([]).describe('The KMS hosts that should exist'),
+  clients: z
+    .array(clientEntry)
+    .prefault([])
+    .describe('Canaries: real KMS clients whose activation is watched, read only'),
   domains: z
     .array(domainEntry)
     .exactOptional()
@@ -260,6 +349,7 @@ type DeepReadonly<T> = T extends readonly (infer Element)[]
 /** The file after defaults. Schedules are `Schedule`, timeouts seconds, resolvers `Endpoint`, paths absolute. */
 export type Config = DeepReadonly<z.output<typeof schema>>
 export type HostConfig = Config['hosts'][number]
+export type ClientConfig = Config['clients'][number]
 export type WindowsConfig = NonNullable<HostConfig['windows']>
 export type DomainConfig = NonNullable<Config['domains']>[number]
 export type Credential = Config['credentials'][string]

@@ -1,5 +1,6 @@
 // Passwords, from where the configuration says they are, at the moment of use and no earlier. A file is read again
-// when it changes, so that a rotated password needs no reload.
+// when it changes, so that a rotated password needs no reload. Of auth basic and ntlm only: a keytab, a credential cache
+// and a certificate's key are files that the logon itself reads.
 import { ProbeFailure } from '../model/failure.ts'
 import { Secret } from '../model/secret.ts'
 import { fileVersion, readSmallFile, type FileText } from './files.ts'

@@ -2,7 +2,28 @@
 // Pure. Probes make their targets from this, so that no probe has to know where a host came from.
 import { KMS_PORT } from '../kms/thresholds.ts'
 import type { Endpoint } from '../model/target.ts'
-import type { Config, DomainConfig, HostConfig } from './schema.ts'
+import type { ClientOs } from '../kms/client-os.ts'
+import type { ClientConfig, Config, Credential, DomainConfig, HostConfig, WindowsConfig } from './schema.ts'
+
+/** How a host's or client's Windows is asked. */
+export type WindowsAccess =
+  | {
+      readonly via: 'windows_exporter'
+      readonly url: string
+      readonly credential: Credential | undefined
+      readonly tls: WindowsConfig['tls']
+    }
+  | {
+      readonly via: 'winrm'
+      readonly url: string
+      readonly credential: Credential
+      readonly tls: WindowsConfig['tls']
+      /** Basic may go over http. */
+      readonly allowUnencrypted: boolean
+      /** StdRegProv may be asked, which takes the right to execute methods. */
+      readonly registry: boolean
+    }
+  | { readonly via: 'local' }
 
 export interface Host {
   /** The `host` label; a DNS name in lower case, or an IP literal. */
@@ -12,12 +33,26 @@ export interface Host {
   /** What its A and AAAA records should say; undefined when nobody said. */
   readonly addresses?: readonly string[] | undefined
   readonly labels: Readonly<Record<string, string>>
-  readonly windows?: HostConfig['windows']
-  readonly credentials?: Config['credentials'][string] | undefined
+  /** Clients that must be able to activate here. */
+  readonly serves: readonly ClientOs[]
+  readonly windows?: WindowsAccess | undefined
   readonly resolvers: readonly Endpoint[]
-  readonly probes: { readonly [Name in 'port' | 'service' | 'clock']: Config['probes'][Name] }
+  readonly probes: {
+    readonly [Name in 'port' | 'service' | 'clock' | 'licensing' | 'activity']: Config['probes'][Name]
+  }
   /** Named by an SRV record only: whether it should exist is not known from the configuration. */
   readonly discovered: boolean
+}
+
+/** A canary: a real KMS client, whose own word on its activation is read. */
+export interface Client {
+  /** The `client` label. */
+  readonly name: string
+  readonly connectTo?: string | undefined
+  readonly labels: Readonly<Record<string, string>>
+  readonly windows?: WindowsAccess | undefined
+  readonly resolvers: readonly Endpoint[]
+  readonly probe: Config['probes']['client']
 }
 
 export interface Expectation {
@@ -50,6 +85,7 @@ export interface Estate {
   readonly hosts: readonly Host[]
   readonly domains: readonly Domain[]
   readonly references: readonly Reference[]
+  readonly clients: readonly Client[]
 }
 
 /** A host that an SRV record names. */
@@ -81,22 +117,57 @@ function domainOf(config: Config, domain: DomainConfig, resolvers: readonly Endp
   }
 }
 
+function accessOf(
+  config: Config,
+  name: string,
+  windows: WindowsConfig | undefined,
+): WindowsAccess | undefined {
+  if (windows === undefined) return undefined
+  const { via, tls } = windows
+  if (via === 'local') return { via }
+  const credential = windows.credentials === undefined ? undefined : config.credentials[windows.credentials]
+  // Loading has seen to it that what each way needs is there.
+  if (via === 'windows_exporter') return { via, url: windows.url ?? '', credential, tls }
+  if (credential === undefined) return undefined
+  const address = name.includes(':') ? `[${name}]` : name
+  return {
+    via,
+    url: windows.url ?? `https://${address}:5986/wsman`,
+    credential,
+    tls,
+    allowUnencrypted: windows.allow_unencrypted ?? false,
+    registry: windows.registry ?? false,
+  }
+}
+
+function clientOf(config: Config, client: ClientConfig, resolvers: readonly Endpoint[]): Client {
+  return {
+    name: client.name,
+    connectTo: client.connect_to,
+    labels: client.labels,
+    windows: accessOf(config, client.name, client.windows),
+    resolvers,
+    probe: { ...config.probes.client, ...client.probes?.client },
+  }
+}
+
 function hostOf(config: Config, host: HostConfig, resolvers: readonly Endpoint[]): Host {
-  const { port, service, clock } = config.probes
+  const { port, service, clock, licensing, activity } = config.probes
   return {
     name: host.name,
     port: host.port,
     connectTo: host.connect_to,
     addresses: host.addresses,
     labels: host.labels,
-    windows: host.windows,
-    credentials:
-      host.windows?.credentials === undefined ? undefined : config.credentials[host.windows.credentials],
+    serves: host.serves ?? [],
+    windows: accessOf(config, host.name, host.windows),
     resolvers,
     probes: {
       port: { ...port, ...host.probes?.port },
       service: { ...service, ...host.probes?.service },
       clock: { ...clock, ...host.probes?.clock, ports: { ...clock.ports, ...host.probes?.clock?.ports } },
+      licensing: { ...licensing, ...host.probes?.licensing },
+      activity: { ...activity, ...host.probes?.activity },
     },
     discovered: false,
   }
@@ -112,8 +183,16 @@ export function hostNamed(config: Config, machine: MachineFacts, name: string): 
 }
 
 function foundHost(config: Config, { name, port }: Discovered, resolvers: readonly Endpoint[]): Host {
-  const { port: portProbe, service, clock } = config.probes
-  return { name, port, labels: {}, resolvers, probes: { port: portProbe, service, clock }, discovered: true }
+  const { port: portProbe, service, clock, licensing, activity } = config.probes
+  return {
+    name,
+    port,
+    labels: {},
+    serves: [],
+    resolvers,
+    probes: { port: portProbe, service, clock, licensing, activity },
+    discovered: true,
+  }
 }
 
 export function estateOf(config: Config, machine: MachineFacts, discovered: readonly Discovered[]): Estate {
@@ -133,5 +212,6 @@ export function estateOf(config: Config, machine: MachineFacts, discovered: read
       resolvers,
       probe: config.probes.clock,
     })),
+    clients: config.clients.map((client) => clientOf(config, client, resolvers)),
   }
 }

@@ -117,21 +117,43 @@ export function parseTimeout(text: string): Parsed<number> {
   return seconds < 0.1 || seconds > 300 ? { problem: 'must be 100ms to 5m' } : { value: seconds }
 }
 
+/** Seconds: how much of an event log is read at first. */
+export function parseFirstRead(text: string): Parsed<number> {
+  const seconds = parseDuration(text)
+  if (seconds === undefined) return withoutUnit(text, 'd') ?? { problem: 'must be a duration like 30d' }
+  return seconds < 3600 || seconds > 60 * 86_400 ? { problem: 'must be 1h to 60d' } : { value: seconds }
+}
+
+/** 64 hex digits in lower case, of a SHA-256 written with or without colons. */
+export function parseFingerprint(text: string): Parsed<string> {
+  const digits = text.replaceAll(':', '').toLowerCase()
+  if (/^[0-9a-f]{64}$/.test(digits)) return { value: digits }
+  if (/^[0-9a-f]{40}$/.test(digits))
+    return {
+      problem: 'is a SHA-1 fingerprint',
+      hint: 'give the SHA-256: openssl x509 -noout -fingerprint -sha256',
+    }
+  return { problem: 'must be a SHA-256 fingerprint of 64 hex digits, with or without colons' }
+}
+
 /** What to say of a number where a duration belongs; undefined when `text` is not a plain number. */
-export function withoutUnit(text: string): { problem: string; hint: string } | undefined {
+export function withoutUnit(
+  text: string,
+  unit: 's' | 'd' = 's',
+): { problem: string; hint: string } | undefined {
   if (!/^-?\d+(\.\d+)?$/.test(text)) return undefined
   return {
     problem: `${text} has no unit`,
-    hint: /^\d+$/.test(text) ? `write ${text}s` : 'write a duration like 5s',
+    hint: /^\d+$/.test(text) ? `write ${text}${unit}` : `write a duration like 5${unit}`,
   }
 }
 
 /** The text itself once it is an absolute http or https URL that carries no password. */
 export function parseUrl(text: string): Parsed<string> {
-  if (!URL.canParse(text)) return { problem: 'must be a URL like https://kms01.corp.example:9182/metrics' }
+  if (!URL.canParse(text)) return { problem: 'must be a URL that begins with https:// or http://' }
   const url = new URL(text)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return { problem: 'must be an http or https URL' }
+    return { problem: 'must be a URL that begins with https:// or http://' }
   if (url.username !== '' || url.password !== '') {
     return { problem: 'must not carry a user name or password', hint: 'name an entry of credentials instead' }
   }

@@ -12,11 +12,11 @@ export interface CauseRow {
   readonly command: string
   /** Whether the host, for this cause, does not serve clients. */
   readonly stopsService: boolean
-  /** The probe that it takes to tell, where no rule can do so without. */
+  /** What it takes to tell, where no rule can do so without. */
   readonly needs?: string
 }
 
-const WMI = 'read access to the SoftwareLicensing classes and the event log of the host'
+const WINDOWS = 'hosts[].windows via winrm (or local)'
 
 export const CAUSES = {
   host_unreachable: {
@@ -93,7 +93,7 @@ export const CAUSES = {
     remedy: 'Install and activate the KMS host key.',
     command: 'slmgr /ipk <KMS host key>',
     stopsService: true,
-    needs: WMI,
+    needs: WINDOWS,
   },
   host_not_licensed: {
     title: 'The KMS host itself is not activated',
@@ -101,7 +101,7 @@ export const CAUSES = {
     remedy: 'Activate the KMS host, online or by telephone.',
     command: 'slmgr /ato',
     stopsService: true,
-    needs: WMI,
+    needs: WINDOWS,
   },
   count_below_threshold: {
     title: 'Too few clients have asked',
@@ -110,23 +110,25 @@ export const CAUSES = {
       'At least 5 servers or 25 clients must have asked within 30 days; look for images with duplicate CMIDs.',
     command: 'slmgr /dlv',
     stopsService: true,
-    needs: WMI,
+    needs: WINDOWS,
   },
   version_mismatch: {
     title: 'The host is too old for its clients',
     clientError: '0xC004F042',
     remedy: 'Update the host, or install the host key that activates the newer clients.',
     command: 'slmgr /dlv',
-    stopsService: true,
-    needs: WMI,
+    // The others are served.
+    stopsService: false,
+    needs: WINDOWS,
   },
   event_log_unreadable: {
     title: "The host's event log cannot be read",
     clientError: undefined,
-    remedy: 'Give the account the right to read the Key Management Service log.',
+    remedy:
+      'Give the account the right to read the Key Management Service log (Event Log Readers), or let a full log overwrite its oldest events.',
     command: 'wevtutil gl "Key Management Service"',
     stopsService: false,
-    needs: WMI,
+    needs: WINDOWS,
   },
   exporter_clock_wrong: {
     title: "The exporter's own clock is wrong",
@@ -140,6 +142,27 @@ export const CAUSES = {
 export type Cause = keyof typeof CAUSES
 
 export const CAUSE_NAMES = Object.keys(CAUSES) as readonly Cause[]
+
+/** The decision tree, in the order in which a client meets the obstacles: every cause once. */
+export const TREE: readonly { readonly question: string; readonly causes: readonly Cause[] }[] = [
+  {
+    question: 'Does DNS lead clients to the host?',
+    causes: ['srv_missing', 'srv_stale', 'srv_wrong_port', 'host_record_wrong'],
+  },
+  { question: 'Can they reach it?', causes: ['host_unreachable', 'port_blocked'] },
+  { question: 'Does the KMS service answer?', causes: ['service_stopped', 'not_kms_listener'] },
+  { question: 'Do the clocks agree?', causes: ['clock_skew', 'exporter_clock_wrong'] },
+  {
+    question: 'May the host activate?',
+    causes: [
+      'kms_not_enabled',
+      'host_not_licensed',
+      'count_below_threshold',
+      'version_mismatch',
+      'event_log_unreadable',
+    ],
+  },
+]
 
 /** The row as its type has it, for those who do not care which one it is. */
 export function rowOf(cause: Cause): CauseRow {

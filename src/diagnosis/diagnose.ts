@@ -3,12 +3,16 @@ import type { Host } from '../config/targets.ts'
 import { clientErrorOf } from '../kms/srv.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Interval } from '../model/interval.ts'
-import type { ServiceState } from '../probes/service.ts'
+import type { ServiceSource, ServiceState } from '../probes/windows-facts.ts'
 import { CAUSE_NAMES, rowOf, type Cause } from './causes.ts'
-import { cannotTell, expects, type HostEvidence } from './evidence.ts'
+import { belongsIn, cannotTell, type HostEvidence } from './evidence.ts'
 import { judgeClock } from './rules/clock.ts'
+import { judgeCount } from './rules/count.ts'
+import { judgeEventLog } from './rules/event-log.ts'
+import { judgeEnabled, judgeLicensed } from './rules/licence.ts'
 import { judgeReach } from './rules/reach.ts'
 import { judgeHostRecord, judgeMissing, judgePort, judgeStale, lacksRecord } from './rules/records.ts'
+import { judgeVersions } from './rules/versions.ts'
 
 export interface Diagnosis {
   readonly host: Host
@@ -16,20 +20,22 @@ export interface Diagnosis {
   readonly serving: boolean | undefined
   /** One a cause, in the order of CAUSES. */
   readonly findings: readonly Finding<Cause>[]
-  readonly service: { readonly state: ServiceState; readonly source: 'windows_exporter' | 'inferred' }
+  readonly service: { readonly state: ServiceState; readonly source: ServiceSource }
   /** Host minus the references (without any: minus the exporter), over the sources that agree. */
   readonly drift: Interval | undefined
   readonly clockSources: readonly { readonly source: string; readonly agrees: boolean | undefined }[]
+  /** The host's count once it has forgotten whoever is silent today; undefined when that cannot be told. */
+  readonly forecastClients: number | undefined
   /** What clients show, by named cause. */
   readonly clientErrors: readonly { readonly cause: Cause; readonly code: string }[]
-  /** A watched domain that names or expects the host. */
-  readonly domain: string | undefined
+  /** Watched domains that expect the host, or whose SRV records name it; or that it is told to publish itself in. */
+  readonly domains: readonly string[]
 }
 
-function clientErrorFor(cause: Cause, { host, srv }: HostEvidence): string | undefined {
+function clientErrorFor(cause: Cause, known: HostEvidence): string | undefined {
   if (cause === 'srv_missing') {
-    for (const result of srv) {
-      const code = result.reading && lacksRecord(result, host) ? clientErrorOf(result.reading) : undefined
+    for (const result of known.srv) {
+      const code = result.reading && lacksRecord(result, known) ? clientErrorOf(result.reading) : undefined
       if (code !== undefined) return code
     }
     // Other hosts are named: clients go there, and nobody shows an error on account of this one.
@@ -41,26 +47,32 @@ function clientErrorFor(cause: Cause, { host, srv }: HostEvidence): string | und
 export function diagnose(known: HostEvidence): Diagnosis {
   const reach = judgeReach(known)
   const clock = judgeClock(known)
+  const [clockSkew] = clock.findings
+  const count = judgeCount(known)
+  const versions = judgeVersions(known, clockSkew.verdict)
   const judged = new Map(
     [
       ...reach.findings,
       judgeMissing(known),
       judgeStale(known, reach.bound),
-      judgePort(known),
+      judgePort(known, reach.bound),
       judgeHostRecord(known, reach.bound),
       ...clock.findings,
+      judgeEnabled(known, reach.bound),
+      judgeLicensed(known),
+      count.finding,
+      versions.finding,
+      judgeEventLog(known),
     ].map((finding) => [finding.cause, finding]),
   )
   const findings = CAUSE_NAMES.map(
-    (cause) =>
-      judged.get(cause) ??
-      cannotTell(cause, `not asked: that takes ${rowOf(cause).needs ?? 'another probe'}`),
+    (cause) => judged.get(cause) ?? cannotTell(cause, 'there is no rule for it'),
   )
   const namedCauses = findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause)
   const stopping = namedCauses.some((cause) => rowOf(cause).stopsService)
-  const domain = known.srv.find(
+  const related = known.srv.filter(
     ({ target, reading }) =>
-      expects(target.domain, known.host) ||
+      belongsIn(known, target.domain) ||
       reading?.records.some(({ target: name }) => name === known.host.name),
   )
   return {
@@ -70,10 +82,11 @@ export function diagnose(known: HostEvidence): Diagnosis {
     service: reach.service,
     drift: clock.drift,
     clockSources: clock.sources,
+    forecastClients: count.forecastClients,
     clientErrors: namedCauses.flatMap((cause) => {
-      const code = clientErrorFor(cause, known)
+      const code = cause === 'version_mismatch' ? versions.clientError : clientErrorFor(cause, known)
       return code === undefined ? [] : [{ cause, code }]
     }),
-    domain: domain?.target.domain.name,
+    domains: [...new Set(related.map(({ target }) => target.domain.name))],
   }
 }

@@ -2,23 +2,31 @@
 // judged in small helpings, so that the event loop (and every latency measured meanwhile) is not held up.
 import type { Host } from '../config/targets.ts'
 import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
-import type { HostEvidence } from '../diagnosis/evidence.ts'
+import { asksHost, type HostEvidence } from '../diagnosis/evidence.ts'
 import type { Store } from './store.ts'
 
-type Shared = Pick<HostEvidence, 'srv' | 'references'>
+type Shared = Pick<HostEvidence, 'srv' | 'references' | 'clients'>
 
-/** What all hosts are judged by: gathered once for as many as are judged in one go. */
+/** What all hosts are judged by: gathered once for as many as are judged in one go. `clients` are those of all hosts. */
 export function sharedEvidence(store: Pick<Store, 'all'>): Shared {
-  return { srv: store.all('srv'), references: store.all('reference') }
+  return { srv: store.all('srv'), references: store.all('reference'), clients: store.all('client') }
 }
 
-export function evidenceOf(host: Host, store: Pick<Store, 'latest'>, shared: Shared): HostEvidence {
+export function evidenceOf(
+  host: Host,
+  store: Pick<Store, 'latest' | 'lastLicences'>,
+  shared: Shared,
+): HostEvidence {
   return {
     host,
     port: store.latest('port', host.name),
     clock: store.latest('clock', host.name),
     service: store.latest('service', host.name),
+    licensing: store.latest('licensing', host.name),
+    lastLicences: store.lastLicences(host.name),
+    activity: store.latest('activity', host.name),
     ...shared,
+    clients: shared.clients.filter((result) => asksHost(result, host)),
   }
 }
 

@@ -21,7 +21,8 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
     clearTimeout(timer)
     const [next] = soon
     if (next === undefined || stopped) return
-    timer = setTimeout(fireDue, Math.max(0, (next.dueAt - clock.monotonicSeconds()) * 1000))
+    // Whole milliseconds: Node.js cuts a fraction off, and would wake twice for one item.
+    timer = setTimeout(fireDue, Math.max(0, Math.round((next.dueAt - clock.monotonicSeconds()) * 1000)))
   }
 
   function fireDue(): void {

@@ -7,11 +7,25 @@ export interface Ticker {
   every(expression: string, tick: () => void): () => void
   /** Seconds from the next firing to the one after it. */
   gapSeconds(expression: string): number
+  /** The longest time between two of the next firings: as over a weekend, where it fires on working days. */
+  longestGapSeconds(expression: string): number
 }
 
 /** What is wrong with the expression; undefined when nothing is. */
 export function checkCron(expression: string): string | undefined {
   return validate(expression) ? undefined : `"${expression}" is not a cron expression that node-cron knows`
+}
+
+/** More than a week of working hours. */
+const GAPS_AHEAD = 64
+
+/** Seconds between firings, from the next one on; none where the expression never fires. */
+function nextGaps(expression: string, count: number): readonly number[] {
+  const task = createTask(expression, () => {}, { timezone: 'UTC' })
+  const runs = task.getNextRuns(count + 1).map((run) => run.getTime() / 1000)
+  void task.destroy()
+  const gaps = runs.slice(1).map((run, index) => run - (runs[index] ?? run))
+  return gaps
 }
 
 export function createTicker(log: Log): Ticker {
@@ -28,11 +42,7 @@ export function createTicker(log: Log): Ticker {
       const task = schedule(expression, tick, { timezone: 'UTC', suppressMissedWarning: true })
       return () => void task.destroy()
     },
-    gapSeconds(expression) {
-      const task = createTask(expression, () => {}, { timezone: 'UTC' })
-      const [first, second] = task.getNextRuns(2)
-      void task.destroy()
-      return first === undefined || second === undefined ? 60 : (second.getTime() - first.getTime()) / 1000
-    },
+    gapSeconds: (expression) => nextGaps(expression, 1)[0] ?? 60,
+    longestGapSeconds: (expression) => Math.max(0, ...nextGaps(expression, GAPS_AHEAD)) || 60,
   }
 }

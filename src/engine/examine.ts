@@ -4,7 +4,7 @@ import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
 import type { Io } from '../io/io.ts'
 import type { Log } from '../model/log.ts'
 import type { Result } from '../model/result.ts'
-import { probes, type ProbeName } from '../probes/index.ts'
+import { probes, type ProbeName, type ResultOf } from '../probes/index.ts'
 import { evidenceOf, sharedEvidence } from './assess.ts'
 import { plan, type Task } from './plan.ts'
 import { run } from './run.ts'
@@ -21,14 +21,18 @@ export interface ExamineOptions {
   readonly log: Log
   readonly only?: readonly ProbeName[] | undefined
   readonly mostSeconds?: number | undefined
+  /** What canaries have said before: they are asked on schedule only, for asking may start their sppsvc. */
+  readonly clients?: readonly ResultOf<'client'>[] | undefined
   readonly onResult?: (result: Result, done: number, total: number) => void
 }
 
 /** `host` is one of the estate's. Never rejects for what a peer does. */
 export async function examine(host: Host, estate: Estate, options: ExamineOptions): Promise<Examination> {
-  const { io, log, only, mostSeconds, onResult } = options
+  const { log, only, mostSeconds, clients = [], onResult } = options
+  // The bookmarks of the event logs are the schedule's: what is read here must not be missing there.
+  const io = { ...options.io, state: options.io.state.readOnly() }
   const chosen = Object.values(probes).filter(({ name }) => only === undefined || only.includes(name))
-  const tasks = plan({ ...estate, hosts: [host] }, chosen)
+  const tasks = plan({ ...estate, hosts: [host], clients: [] }, chosen)
   const store = createStore()
   let done = 0
   const results = await Promise.all(
@@ -39,5 +43,6 @@ export async function examine(host: Host, estate: Estate, options: ExamineOption
       return result
     }),
   )
-  return { diagnosis: diagnose(evidenceOf(host, store, sharedEvidence(store))), tasks, results }
+  const shared = { ...sharedEvidence(store), clients }
+  return { diagnosis: diagnose(evidenceOf(host, store, shared)), tasks, results }
 }

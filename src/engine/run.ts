@@ -35,15 +35,6 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
   const seconds = Math.min(target.timeoutSeconds, mostSeconds ?? Infinity)
   const deadline = createDeadline(seconds)
   let grace: NodeJS.Timeout | undefined
-  const overdue = new Promise<never>((_resolve, reject) => {
-    deadline.own((ending) => {
-      if (ending !== 'expired') return
-      grace = setTimeout(
-        () => reject(new ProbeFailure('timeout', `no end within ${seconds} s`)),
-        GRACE_SECONDS * 1000,
-      )
-    })
-  })
   let over = false
   const enter = (next: string): void => {
     // One that was left behind has no say in what was told already.
@@ -54,7 +45,17 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
 
   let outcome: { reading: unknown; failure?: undefined } | { failure: Failure }
   try {
-    outcome = { reading: await Promise.race([probe.measure(target, { io, deadline, log, enter }), overdue]) }
+    const reading = await new Promise((resolve, reject) => {
+      deadline.own((ending) => {
+        if (ending !== 'expired') return
+        grace = setTimeout(
+          () => reject(new ProbeFailure('timeout', `no end within ${seconds} s`)),
+          GRACE_SECONDS * 1000,
+        )
+      })
+      probe.measure(target, { io, deadline, log, enter }).then(resolve, reject)
+    })
+    outcome = { reading }
   } catch (error) {
     outcome = { failure: { stage, ...explain(error, log, probe.name, target.key) } }
   }

@@ -124,6 +124,8 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
     group.running--
     entry.state = 'idle'
     running.delete(task.key)
+    // Another question came meanwhile, and may have been skipped as an overlap.
+    if (entry.task.fingerprint !== task.fingerprint) placeAt(entry, clock.monotonicSeconds())
     makeRoom(group, task.target.group)
     drain()
   }
@@ -157,7 +159,8 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
     },
 
     set(tasks, newLimits) {
-      if (!stopped) stopTicking ??= ticker.every('* * * * * *', calendar.tick)
+      if (stopped) return
+      stopTicking ??= ticker.every('* * * * * *', calendar.tick)
       limits = newLimits
       const wanted = new Map(tasks.map((task) => [task.key, task]))
       for (const [key, entry] of entries) {

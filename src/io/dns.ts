@@ -131,7 +131,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
       const name = checkName(given)
       // RFC 6761 6.3: never asked of a server.
       if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1']
-      let last: unknown = new ProbeFailure('resolve_timeout', `${name}: there is no resolver to ask`)
+      let last: unknown
       for (const [index, server] of servers.entries()) {
         try {
           // The next resolver is asked only when one says nothing or fails, as every stub resolver does; what
@@ -148,7 +148,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
           if (deadline.ended || reason === 'resolve_nxdomain' || reason === 'resolve_nodata') break
         }
       }
-      throw last
+      throw last ?? new ProbeFailure('resolve_timeout', `${name}: there is no resolver to ask`)
     },
   }
 }

@@ -20,6 +20,8 @@ const CONNECT: Readonly<Record<string, Reason>> = {
   EMFILE: 'exporter_overloaded',
   ENFILE: 'exporter_overloaded',
   ENOBUFS: 'exporter_overloaded',
+  EAGAIN: 'exporter_overloaded',
+  ENOMEM: 'exporter_overloaded',
 }
 
 const TLS: Readonly<Record<string, Reason>> = {

@@ -1,6 +1,7 @@
 // HTTP over a connection that we opened ourselves (so that the address asked is the one meant, and the deadline owns
 // it). undici speaks the protocol; sizes are bounded; a redirect is an answer, never followed.
 import { AssertionError } from 'node:assert'
+import { createHash } from 'node:crypto'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { isIP, type Socket } from 'node:net'
 import { Client, errors } from 'undici'
@@ -15,20 +16,31 @@ export interface HttpPeer {
   readonly endpoint: Endpoint
   /** A name or an address, without brackets. Goes into the Host header, and into the TLS server name where it is a name. */
   readonly host: string
-  readonly tls?: { readonly ca?: string | undefined; readonly serverName?: string | undefined } | undefined
+  readonly tls?: TlsOptions | undefined
+}
+
+export interface TlsOptions {
+  /** PEM; the system's authorities when not given. */
+  readonly ca?: string | undefined
+  readonly serverName?: string | undefined
+  /** SHA-256 of the one certificate that is accepted, 64 hex digits in lower case; instead of all other checks. */
+  readonly fingerprint?: string | undefined
+  /** Ours, in PEM. */
+  readonly client?: { readonly certificate: string; readonly key: string } | undefined
 }
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
 }
 
 export interface HttpAnswer {
   readonly status: number
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: string
+  readonly body: Uint8Array
   /** Before the request was handed to the socket, and when its status line and headers had arrived. */
   readonly sent: Moment
   readonly received: Moment
@@ -38,6 +50,20 @@ export interface HttpSession {
   readonly connectSeconds: number
   /** One at a time. Rejects with ProbeFailure `timeout`, `connect_reset`, `protocol_error`, `too_large`. */
   ask(request: HttpRequest, mostBodyBytes: number): Promise<HttpAnswer>
+}
+
+/** A connection that outlives the visit that opened it; whoever opened it closes it. */
+export interface HttpConnection {
+  readonly connectSeconds: number
+  /** The peer's certificate (DER), for channel bindings; undefined without TLS. */
+  readonly peerCertificate: Uint8Array | undefined
+  /** By either side. */
+  readonly closed: boolean
+  /** How many questions had at least the head of an answer. */
+  readonly answered: number
+  /** As a session's; the connection is closed when the deadline ends before the answer does, and after any failure. */
+  ask(request: HttpRequest, mostBodyBytes: number, deadline: Deadline): Promise<HttpAnswer>
+  close(): void
 }
 
 const MOST_HEADER_BYTES = 32 * 1024
@@ -50,22 +76,58 @@ function tlsFailure(error: unknown, where: string): ProbeFailure {
 }
 
 function startTls(socket: Socket, { host, endpoint, tls }: HttpPeer, deadline: Deadline): Promise<TLSSocket> {
+  const where = formatEndpoint(endpoint)
   return new Promise((resolve, reject) => {
     const name = tls?.serverName ?? host
     const options: ConnectionOptions = { socket, host: name, ALPNProtocols: ['http/1.1'] }
     if (isIP(name) === 0) options.servername = name
     if (tls?.ca !== undefined) options.ca = tls.ca
-    const secure = connectTls(options)
-    secure.on('error', (error) => reject(tlsFailure(error, formatEndpoint(endpoint))))
-    secure.once('secureConnect', () => resolve(secure))
+    if (tls?.client !== undefined) {
+      Object.assign(options, { cert: tls.client.certificate, key: tls.client.key })
+      // HTTP.sys asks for it in the middle of the connection. Node follows TLS 1.2's renegotiation, and does not offer
+      // what TLS 1.3 has instead; Windows then resets (reports of other clients, unverified).
+      options.maxVersion = 'TLSv1.2'
+    }
+    // A pinned certificate is compared below, once it is known.
+    if (tls?.fingerprint !== undefined) options.rejectUnauthorized = false
+    let letGo = (): void => {}
+    const fail = (failure: ProbeFailure): void => {
+      letGo()
+      reject(failure)
+    }
+    let secure: TLSSocket
+    try {
+      secure = connectTls(options)
+    } catch (error) {
+      // A key that is none, or not the certificate's.
+      reject(new ProbeFailure('not_configured', `the client certificate cannot be used`, { cause: error }))
+      return
+    }
+    secure.on('error', (error) => fail(tlsFailure(error, where)))
+    secure.once('secureConnect', () => {
+      letGo()
+      if (tls?.fingerprint === undefined || fingerprintOf(secure) === tls.fingerprint) return resolve(secure)
+      reject(new ProbeFailure('tls_untrusted', `${where}: the certificate is not the pinned one`))
+      secure.destroy()
+    })
     secure.once('close', () =>
-      reject(new ProbeFailure('tls_failed', `${formatEndpoint(endpoint)}: closed during the TLS handshake`)),
+      fail(new ProbeFailure('tls_failed', `${where}: closed during the TLS handshake`)),
     )
-    deadline.own(() => {
-      reject(new ProbeFailure('timeout', `${formatEndpoint(endpoint)}: no end of the TLS handshake`))
+    letGo = deadline.own(() => {
+      reject(new ProbeFailure('timeout', `${where}: no end of the TLS handshake`))
       secure.destroy()
     })
   })
+}
+
+/** The peer's own (DER). Not `getPeerX509Certificate`, which in Node 20 gives it away once only. */
+function certificateOf(socket: TLSSocket): Uint8Array | undefined {
+  return socket.getPeerCertificate().raw
+}
+
+function fingerprintOf(socket: TLSSocket): string | undefined {
+  const certificate = certificateOf(socket)
+  return certificate && createHash('sha256').update(certificate).digest('hex')
 }
 
 function httpFailure(error: unknown, where: string): ProbeFailure {
@@ -96,12 +158,22 @@ function hostHeader({ host, endpoint: { port }, tls }: HttpPeer): string {
 }
 
 /** Connects (and, with `tls`, shakes hands). Rejects with ProbeFailure `connect_*` or `tls_*`. */
-export async function openHttp(peer: HttpPeer, deadline: Deadline, clock: Clock): Promise<HttpSession> {
+export async function openConnection(
+  peer: HttpPeer,
+  deadline: Deadline,
+  clock: Clock,
+): Promise<HttpConnection> {
   const where = formatEndpoint(peer.endpoint)
   const connection = await connect(peer.endpoint, deadline, clock)
-  const socket =
-    peer.tls === undefined ? connection.socket : await startTls(connection.socket, peer, deadline)
+  const secure = peer.tls === undefined ? undefined : await startTls(connection.socket, peer, deadline)
+  const socket = secure ?? connection.socket
+  // The TLS handshake may have taken what was left of the time.
+  if (deadline.ended) throw new ProbeFailure('timeout', `${where}: no time left`)
+  connection.release()
   let handedOver = false
+  let closed = false
+  let answered = 0
+  socket.once('close', () => (closed = true))
   const client = new Client(
     `${peer.tls === undefined ? 'http' : 'https'}://${formatEndpoint(peer.endpoint)}`,
     {
@@ -119,22 +191,43 @@ export async function openHttp(peer: HttpPeer, deadline: Deadline, clock: Clock)
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
+      // How long a connection may stand idle is its owner's to say, and the peer's.
+      keepAliveTimeout: 600_000,
+      keepAliveMaxTimeout: 600_000,
     },
   )
   client.on('connectionError', () => {})
-  const timedOut = (): ProbeFailure => new ProbeFailure('timeout', `${where}: no whole HTTP answer`)
-  deadline.own(() => void client.destroy(timedOut()).catch(() => {}))
+  const close = (why: Error): void => {
+    closed = true
+    void client.destroy(why).catch(() => {})
+    // Until it has been asked something, undici knows nothing of the socket.
+    socket.destroy()
+  }
 
   return {
     connectSeconds: connection.connectSeconds,
-    async ask({ method, path, headers }, mostBodyBytes) {
+    peerCertificate: secure && certificateOf(secure),
+    get closed() {
+      // undici destroys what an answer said it would close; the event comes later than the next question may.
+      return closed || socket.destroyed
+    },
+    get answered() {
+      return answered
+    },
+    close: () => close(new ProbeFailure('connect_reset', `${where}: closed by us`)),
+    async ask({ method, path, headers, body = null }, mostBodyBytes, deadline) {
+      const timedOut = (): ProbeFailure => new ProbeFailure('timeout', `${where}: no whole HTTP answer`)
       if (deadline.ended) throw timedOut()
+      if (closed || socket.destroyed)
+        throw new ProbeFailure('connect_reset', `${where}: closed the connection`)
+      const letGo = deadline.own(() => close(timedOut()))
       const sent = now(clock)
       try {
         // `reset`: after a HEAD, undici would close a connection that may well serve the next question.
         const all = { host: hostHeader(peer), ...headers }
-        const answer = await client.request({ method, path, headers: all, reset: false })
+        const answer = await client.request({ method, path, headers: all, body, reset: false })
         const received = now(clock)
+        answered++
         const chunks: Uint8Array[] = []
         let size = 0
         for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
@@ -143,11 +236,30 @@ export async function openHttp(peer: HttpPeer, deadline: Deadline, clock: Clock)
             throw new ProbeFailure('too_large', `${where}: a body of over ${mostBodyBytes} bytes`)
           chunks.push(chunk)
         }
-        const body = Buffer.concat(chunks).toString('utf8')
-        return { status: answer.statusCode, headers: answer.headers, body, sent, received }
+        return {
+          status: answer.statusCode,
+          headers: answer.headers,
+          body: Buffer.concat(chunks),
+          sent,
+          received,
+        }
       } catch (error) {
-        throw deadline.ended ? timedOut() : httpFailure(error, where)
+        const ended = deadline.ended
+        close(timedOut())
+        throw ended ? timedOut() : httpFailure(error, where)
+      } finally {
+        letGo()
       }
     },
+  }
+}
+
+/** The same for one visit: the deadline closes it. */
+export async function openHttp(peer: HttpPeer, deadline: Deadline, clock: Clock): Promise<HttpSession> {
+  const connection = await openConnection(peer, deadline, clock)
+  deadline.own(() => connection.close())
+  return {
+    connectSeconds: connection.connectSeconds,
+    ask: (request, mostBodyBytes) => connection.ask(request, mostBodyBytes, deadline),
   }
 }

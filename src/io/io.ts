@@ -4,12 +4,16 @@ import { systemClock, type Clock } from './clock.ts'
 import type { Deadline } from './deadline.ts'
 import { createResolver, type Resolver } from './dns.ts'
 import { openHttp, type HttpPeer, type HttpSession } from './http.ts'
+import { createStateStore, type StateProblem, type StateStore } from './state.ts'
+import { createWinrmPool, type WinrmPool } from './windows/winrm.ts'
 import { connect, exchange, type Answer, type Connection, type Frame } from './tcp.ts'
 import { askOnce, createUdpPool, type Accept, type Reply } from './udp.ts'
 
 export interface Io {
   readonly clock: Clock
   readonly dns: Resolver
+  readonly winrm: WinrmPool
+  readonly state: StateStore
   connect(endpoint: Endpoint, deadline: Deadline): Promise<Connection>
   exchange(connection: Connection, request: Uint8Array, frame: Frame, deadline: Deadline): Promise<Answer>
   askUdp<T>(endpoint: Endpoint, request: Uint8Array, accept: Accept<T>, deadline: Deadline): Promise<Reply<T>>
@@ -17,15 +21,30 @@ export interface Io {
   close(): void
 }
 
-export function createIo(clock: Clock = systemClock): Io {
+export interface IoOptions {
+  readonly clock?: Clock
+  /** Where bookmarks are kept over restarts; in memory only when not given. */
+  readonly stateDirectory?: string | undefined
+  /** Hears of every file that could not be read or written. */
+  readonly onStateProblem?: ((problem: StateProblem) => void) | undefined
+}
+
+export function createIo({ clock = systemClock, stateDirectory, onStateProblem }: IoOptions = {}): Io {
   const pool = createUdpPool()
+  const dns = createResolver(pool, clock)
+  const winrm = createWinrmPool(dns, clock)
   return {
     clock,
-    dns: createResolver(pool, clock),
+    dns,
+    winrm,
+    state: createStateStore(stateDirectory, onStateProblem),
     connect: (endpoint, deadline) => connect(endpoint, deadline, clock),
     exchange: (connection, request, frame, deadline) => exchange(connection, request, frame, deadline, clock),
     askUdp: (endpoint, request, accept, deadline) => askOnce(endpoint, request, accept, deadline, clock),
     openHttp: (peer, deadline) => openHttp(peer, deadline, clock),
-    close: () => pool.close(),
+    close() {
+      pool.close()
+      winrm.close()
+    },
   }
 }

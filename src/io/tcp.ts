@@ -15,6 +15,8 @@ export interface Connection {
   readonly socket: Socket
   /** SYN to connected. */
   readonly connectSeconds: number
+  /** From now on the socket outlives the deadline. */
+  readonly release: () => void
 }
 
 export interface Answer {
@@ -36,7 +38,7 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
     socket.once('connect', () => {
       socket.setNoDelay(true)
       connected = true
-      resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt })
+      resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt, release: letGo })
     })
     const letGo = deadline.own((ending) => {
       socket.destroy()

@@ -1,6 +1,6 @@
 // UDP, two ways. `askOnce` connects a socket of its own, so that the kernel drops strangers' datagrams and reports a
 // closed port. `createUdpPool` shares a few sockets among all DNS queries: a socket a query costs three times as much.
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { randomInt } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { MalformedMessage, ProbeFailure } from '../model/failure.ts'
@@ -96,7 +96,16 @@ const SOCKETS_PER_FAMILY = 4
 /** After so many queries a socket is replaced: its source port is part of what a forger has to guess. */
 const QUERIES_PER_SOCKET = 2_000
 
+/** Endpoints are literals: there is nothing to look up, and not doing so saves a turn of the event loop. */
+const asItIs: NonNullable<SocketOptions['lookup']> = (address, _options, callback) =>
+  callback(null, address, isIPv6(address) ? 6 : 4)
+
+function isFrom({ address, port }: Endpoint, from: RemoteInfo): boolean {
+  return from.port === port && from.address === address
+}
+
 interface Waiter {
+  readonly endpoint: Endpoint
   receive(bytes: Uint8Array): void
   fail(error: Error): void
 }
@@ -104,7 +113,8 @@ interface Waiter {
 interface Shared {
   readonly family: 'udp4' | 'udp6'
   readonly socket: Socket
-  readonly waiting: Map<string, Waiter>
+  /** By id. */
+  readonly waiting: Map<number, Waiter>
   asked: number
   retired: boolean
 }
@@ -116,14 +126,14 @@ export function createUdpPool(): UdpPool {
   let closed = false
 
   function open(family: 'udp4' | 'udp6'): Shared {
-    const socket = createSocket({ type: family, recvBufferSize: 1 << 20 })
+    const socket = createSocket({ type: family, recvBufferSize: 1 << 20, lookup: asItIs })
     const shared: Shared = { family, socket, waiting: new Map(), asked: 0, retired: false }
     inUse.add(shared)
     socket.once('close', () => inUse.delete(shared))
     socket.on('message', (bytes, from) => {
       if (bytes.length < 2) return
-      const id = bytes.readUInt16BE(0)
-      shared.waiting.get(`${id} ${formatEndpoint(from)}`)?.receive(bytes)
+      const waiter = shared.waiting.get(bytes.readUInt16BE(0))
+      if (waiter !== undefined && isFrom(waiter.endpoint, from)) waiter.receive(bytes)
     })
     socket.on('error', (error) => {
       retire(shared)
@@ -157,28 +167,29 @@ export function createUdpPool(): UdpPool {
   return {
     ask(endpoint, encode, accept, seconds, deadline) {
       return new Promise((resolve, reject) => {
-        const where = formatEndpoint(endpoint)
         if (closed || deadline.ended) {
-          reject(new ProbeFailure('resolve_timeout', `${where}: not asked, time was up`))
+          reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: not asked, time was up`))
           return
         }
         const family = isIPv6(endpoint.address) ? 'udp6' : 'udp4'
         const shared = take(family)
         let id = randomInt(0x10000)
-        while (shared.waiting.has(`${id} ${where}`)) id = (id + 1) & 0xffff
-        const key = `${id} ${where}`
+        while (shared.waiting.has(id)) id = (id + 1) & 0xffff
         const request = encode(id)
 
         const settle = (act: () => void): void => {
           clearTimeout(timer)
           letGo()
-          if (!shared.waiting.delete(key)) return
+          if (!shared.waiting.delete(id)) return
           if (shared.retired && shared.waiting.size === 0) shared.socket.close()
           act()
         }
         const giveUp = (): void =>
-          settle(() => reject(new ProbeFailure('resolve_timeout', `${where}: no answer`)))
-        shared.waiting.set(key, {
+          settle(() => reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: no answer`)))
+        const failed = (error: Error): void =>
+          settle(() => reject(socketFailure(error, formatEndpoint(endpoint))))
+        shared.waiting.set(id, {
+          endpoint,
           receive(bytes) {
             try {
               const answer = accepted((b) => accept(b, id), bytes)
@@ -187,12 +198,13 @@ export function createUdpPool(): UdpPool {
               settle(() => reject(error instanceof Error ? error : new Error(String(error))))
             }
           },
-          fail: (error) => settle(() => reject(socketFailure(error, where))),
+          fail: failed,
         })
-        const timer = setTimeout(giveUp, seconds * 1000)
+        // Where the deadline comes first, it needs no timer beside it.
+        const timer = seconds < deadline.remainingSeconds() ? setTimeout(giveUp, seconds * 1000) : undefined
         const letGo = deadline.own(giveUp)
         shared.socket.send(request, endpoint.port, endpoint.address, (error) => {
-          if (error !== null) settle(() => reject(socketFailure(error, where)))
+          if (error !== null) failed(error)
         })
       })
     },

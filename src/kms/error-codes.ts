@@ -59,3 +59,21 @@ export function clientErrorOfLookup(rcode: string, records: number): ClientError
   if (rcode !== 'NOERROR') return RCODES[rcode]
   return records === 0 ? '0x8007251D' : undefined
 }
+
+/**
+ * Why a host could not publish itself (event 12293): HRESULT_FROM_WIN32(9000 + rcode). That BADSIG stands for a record
+ * which belongs to another host is from Microsoft's support articles; the others are the rcodes' own meanings (RFC 1035, 2136).
+ */
+const PUBLISH_ERRORS: Readonly<Record<string, string>> = {
+  '0x80072338': 'the record belongs to another host, and this one may not change it',
+  '0x8007232D': 'the zone does not take its dynamic update',
+  '0x8007232A': 'the DNS server failed',
+  '0x8007232B': 'there is no such zone',
+  '0x80072331': 'the zone is not on that DNS server',
+}
+
+/** `0x80072338 (the record belongs to ...)`; the bare code where nothing is known of it. */
+export function sayPublishError(code: string): string {
+  const meaning = Object.hasOwn(PUBLISH_ERRORS, code) ? PUBLISH_ERRORS[code] : undefined
+  return meaning === undefined ? code : `${code} (${meaning})`
+}

@@ -1,30 +1,42 @@
 // The configuration under which the daemon watches the simulated estate, as YAML text, and the DNS zones behind it.
 import type { DnsRecord } from './dns.ts'
-import type { Resident } from './estate-hosts.ts'
-import { BRANCH, CORP, PLANT, RESIDENTS } from './estate-hosts.ts'
+import type { Canary, Resident } from './estate-hosts.ts'
+import { BRANCH, CANARIES, CORP, LAB, PLANT, RESIDENTS } from './estate-hosts.ts'
 import { LAB_PORTS } from './host.ts'
+import { READER } from './winrm.ts'
 
 export interface EstatePlan {
   /** First two numbers of every address: 127.88. */
   readonly network: string
   readonly resolvers: readonly [string, string]
   readonly reference: string
+  /** Holds the password for WinRM. */
+  readonly passwordFile: string
 }
 
-const SITES: Readonly<Record<string, string>> = { [CORP]: 'hq', [PLANT]: 'plant', [BRANCH]: 'branch' }
+const SITES: Readonly<Record<string, string>> = {
+  [CORP]: 'hq',
+  [PLANT]: 'plant',
+  [BRANCH]: 'branch',
+  [LAB]: 'lab',
+}
 
-export function nameOf({ label, domain }: Resident): string {
+export function nameOf({ label, domain }: Pick<Resident, 'label' | 'domain'>): string {
   return `${label}.${domain}`
 }
 
-export function addressOf(network: string, { number }: Resident): string {
+export function addressOf(network: string, { number }: Pick<Resident, 'number'>): string {
   return `${network}.1.${number}`
 }
 
 /** `withBranch` is false for the server on which the branch's SRV record is missing. */
-export function zonesOf(network: string, withBranch: boolean): Record<string, DnsRecord[]> {
+export function zonesOf(
+  network: string,
+  withBranch: boolean,
+  residents: Iterable<Resident> = RESIDENTS,
+): Record<string, DnsRecord[]> {
   const zones: Record<string, DnsRecord[]> = {}
-  for (const resident of RESIDENTS) {
+  for (const resident of residents) {
     const records = (zones[resident.domain] ??= [])
     const target = nameOf(resident)
     const recorded = resident.recordedNumber ?? resident.number
@@ -33,23 +45,34 @@ export function zonesOf(network: string, withBranch: boolean): Record<string, Dn
     const data = { priority: 0, weight: 0, port: resident.srvPort, target }
     records.push({ name: `_vlmcs._tcp.${resident.domain}`, type: 'SRV', data })
   }
+  for (const canary of CANARIES) {
+    const records = (zones[canary.domain] ??= [])
+    records.push({ name: nameOf(canary), type: 'A', data: addressOf(network, canary) })
+  }
   return zones
 }
 
-export function renderConfig({ network, resolvers, reference }: EstatePlan): string {
+export function renderConfig({ network, resolvers, reference, passwordFile }: EstatePlan): string {
   const watched = RESIDENTS.filter(({ forgotten }) => !forgotten)
   const both = JSON.stringify(resolvers)
   const hosts = watched.map((resident) => {
     const address = addressOf(network, resident)
-    const url = JSON.stringify(`http://${address}:${LAB_PORTS.http}/metrics`)
     return [
       `  - name: ${nameOf(resident)}`,
-      ...(resident.recordedNumber === undefined ? [] : [`    addresses: ["${address}"]`]),
+      ...(resident.addressed ? [`    addresses: ["${address}"]`] : []),
       `    labels: { site: ${SITES[resident.domain] ?? 'elsewhere'} }`,
-      ...(resident.sppsvc === undefined ? [] : [`    windows: { via: windows_exporter, url: ${url} }`]),
+      ...(resident.serves === undefined ? [] : [`    serves: [${resident.serves.join(', ')}]`]),
+      ...access(network, resident).map((line) => `    ${line}`),
     ].join('\n')
   })
-  const domains = [CORP, PLANT, BRANCH].map((domain) => {
+  const clients = CANARIES.map((canary) =>
+    [
+      `  - name: ${nameOf(canary)}`,
+      `    labels: { site: ${SITES[canary.domain] ?? 'elsewhere'} }`,
+      ...access(network, canary).map((line) => `    ${line}`),
+    ].join('\n'),
+  )
+  const domains = [CORP, PLANT, BRANCH, LAB].map((domain) => {
     const expected = watched.filter((resident) => resident.domain === domain)
     return [
       `  - name: ${domain}`,
@@ -62,8 +85,12 @@ export function renderConfig({ network, resolvers, reference }: EstatePlan): str
   return `resolvers: ["${resolvers[0]}"]
 hosts:
 ${hosts.join('\n')}
+clients:
+${clients.join('\n')}
 domains:
 ${domains.join('\n')}
+credentials:
+  reader: { auth: basic, username: ${READER.username}, password_file: ${JSON.stringify(passwordFile)} }
 probes:
   port: { schedule: 5s, timeout: 2s }
   srv: { schedule: 10s, timeout: 2s }
@@ -71,11 +98,33 @@ probes:
   clock:
     schedule: 10s
     timeout: 3s
-    sources: [smb2, ntp, http, ntlm]
+    sources: [smb2, ntp, http, ntlm, cim]
     ports: { smb2: ${LAB_PORTS.smb2}, ntp: ${LAB_PORTS.ntp}, http: ${LAB_PORTS.http}, ntlm: ${LAB_PORTS.http} }
     references: ["${reference}"]
+  licensing: { schedule: 10s, timeout: 3s }
+  activity: { schedule: 5s, timeout: 3s }
+  client: { schedule: 10s, timeout: 3s }
 discovery: { from_srv: true }
 `
+}
+
+/** How Windows is asked: by WinRM where it can be, else by windows_exporter, else not at all. */
+function access(network: string, machine: Resident | Canary): readonly string[] {
+  const { registry = false, sppsvc }: Partial<Resident> = machine
+  const url = (path: string): string =>
+    JSON.stringify(`http://${addressOf(network, machine)}:${LAB_PORTS.http}/${path}`)
+  if (machine.windows !== undefined) {
+    return [
+      'windows:',
+      '  via: winrm',
+      `  url: ${url('wsman')}`,
+      '  credentials: reader',
+      // Only here, where nothing leaves the machine.
+      '  allow_unencrypted: true',
+      ...(registry ? ['  registry: true'] : []),
+    ]
+  }
+  return sppsvc === undefined ? [] : [`windows: { via: windows_exporter, url: ${url('metrics')} }`]
 }
 
 /** One host is written out in full, so that the demo's configuration shows that form too. */

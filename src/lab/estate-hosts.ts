@@ -1,7 +1,11 @@
-// Who lives in the simulated estate: two healthy hosts, and at least one sick host for each cause that can be named.
+// Who lives in the simulated estate: two healthy hosts, at least one sick host for each cause that can be named, and two
+// clients.
 // A table; `estate.ts` brings it to life.
 import type { KmsPort } from './host.ts'
+import * as stories from './stories.ts'
+import type { Story } from './stories.ts'
 import type { ServiceState } from './windows-page.ts'
+import type { Rights } from './winrm.ts'
 
 export interface Resident {
   /** First label of the host's name. */
@@ -21,6 +25,16 @@ export interface Resident {
   readonly clockOffsetSeconds?: number
   readonly ntp?: boolean
   readonly sppsvc?: ServiceState
+  /** What Windows says by WinRM, where it is asked; then nobody asks windows_exporter. */
+  readonly windows?: Story
+  /** What the account may not do there. */
+  readonly rights?: Rights
+  /** Whether the configuration has the registry read too. */
+  readonly registry?: boolean
+  /** Clients that the configuration wants activated. */
+  readonly serves?: readonly string[]
+  /** Whether the configuration says which address its records should have. */
+  readonly addressed?: boolean
   /** Port in its SRV record; `null` when no SRV record names it. */
   readonly srvPort: number | null
   /** Last number of the address in its A record, where that is not the real one. */
@@ -32,6 +46,8 @@ export interface Resident {
 export const CORP = 'corp.example'
 export const PLANT = 'plant.example'
 export const BRANCH = 'branch.example'
+/** Hosts of which only Windows itself can tell what is wrong. */
+export const LAB = 'lab.example'
 
 export const RESIDENTS: readonly Resident[] = [
   {
@@ -39,10 +55,14 @@ export const RESIDENTS: readonly Resident[] = [
     domain: CORP,
     number: 1,
     cause: null,
-    story: 'Healthy: serves clients, is published in DNS, keeps the time, and windows_exporter agrees.',
+    story: 'Healthy: serves clients, is published in DNS, keeps the time, and Windows itself agrees.',
     kms: 'kms',
     ntp: true,
     sppsvc: 'running',
+    windows: stories.busyHost,
+    registry: true,
+    serves: ['windows_server_2022'],
+    addressed: true,
     srvPort: 1688,
   },
   {
@@ -53,6 +73,7 @@ export const RESIDENTS: readonly Resident[] = [
     story: 'Healthy, and the one to break: stop its service or filter its port and watch what changes.',
     kms: 'kms',
     sppsvc: 'running',
+    addressed: true,
     srvPort: 1688,
   },
   {
@@ -125,8 +146,9 @@ export const RESIDENTS: readonly Resident[] = [
     domain: PLANT,
     number: 18,
     cause: 'srv_missing',
-    story: 'Serves well, but no SRV record names it, so no client finds it.',
+    story: 'Serves well, but no SRV record names it: DNS refuses its update, as its own log says.',
     kms: 'kms',
+    windows: stories.unpublishedHost,
     srvPort: null,
   },
   {
@@ -147,6 +169,7 @@ export const RESIDENTS: readonly Resident[] = [
     kms: 'kms',
     srvPort: 1688,
     recordedNumber: 250,
+    addressed: true,
   },
   {
     label: 'kms-clock',
@@ -157,6 +180,7 @@ export const RESIDENTS: readonly Resident[] = [
     kms: 'kms',
     clockOffsetSeconds: 5 * 3600,
     ntp: true,
+    windows: stories.skewedHost,
     srvPort: 1688,
   },
   {
@@ -176,5 +200,95 @@ export const RESIDENTS: readonly Resident[] = [
     story: 'Serves well, but the second DNS server has never heard of its SRV record.',
     kms: 'kms',
     srvPort: 1688,
+  },
+  {
+    label: 'kms-disabled',
+    domain: LAB,
+    number: 41,
+    cause: 'kms_not_enabled',
+    story: 'The service runs, but no KMS host key is installed, so nothing listens.',
+    kms: 'closed',
+    windows: stories.disabledHost,
+    srvPort: 1688,
+  },
+  {
+    label: 'kms-unlicensed',
+    domain: LAB,
+    number: 42,
+    cause: 'host_not_licensed',
+    story: 'Its host key was never activated: the grace period is over, and it refuses its clients.',
+    kms: 'kms',
+    windows: stories.unlicensedHost,
+    srvPort: 1688,
+  },
+  {
+    label: 'kms-few',
+    domain: LAB,
+    number: 43,
+    cause: 'count_below_threshold',
+    story: 'Three servers have asked, where it takes five before any is activated.',
+    kms: 'kms',
+    windows: stories.emptyHost,
+    srvPort: 1688,
+  },
+  {
+    label: 'kms-clones',
+    domain: LAB,
+    number: 44,
+    cause: 'count_below_threshold',
+    story: 'Thirty clients from one image count as twelve, where it takes 25.',
+    kms: 'kms',
+    windows: stories.clonedHost,
+    srvPort: 1688,
+  },
+  {
+    label: 'kms-2016',
+    domain: LAB,
+    number: 45,
+    cause: 'version_mismatch',
+    story: 'Serves well, but lacks the update without which it cannot activate Windows Server 2022.',
+    kms: 'kms',
+    windows: stories.oldHost,
+    registry: true,
+    serves: ['windows_server_2022'],
+    srvPort: 1688,
+  },
+  {
+    label: 'kms-unread',
+    domain: LAB,
+    number: 46,
+    cause: 'event_log_unreadable',
+    story: 'Serves well, but the account that watches it may not read its event log.',
+    kms: 'kms',
+    windows: stories.unreadableHost,
+    rights: { events: 'hidden' },
+    addressed: true,
+    srvPort: 1688,
+  },
+]
+
+export interface Canary {
+  readonly label: string
+  readonly domain: string
+  readonly number: number
+  readonly story: string
+  readonly windows: Story
+}
+
+/** Clients whose activation is watched. */
+export const CANARIES: readonly Canary[] = [
+  {
+    label: 'pc01',
+    domain: LAB,
+    number: 61,
+    story: 'Activated by kms01, which it found in DNS.',
+    windows: stories.activatedClient,
+  },
+  {
+    label: 'pc02',
+    domain: LAB,
+    number: 62,
+    story: 'Told by hand to ask kms-stopped, and without a licence since that stopped.',
+    windows: stories.strandedClient,
   },
 ]

@@ -1,20 +1,31 @@
-// The simulated estate: every resident of `estate-hosts.ts`, two DNS servers and a reference clock, on loopback.
+// The simulated estate: every resident of `estate-hosts.ts`, two clients, two DNS servers and a reference clock, on
+// loopback.
 // For the demo and the tests. No privileges, no network but 127.0.0.0/8, and no KMS reply anywhere in it.
+import type { Breakage } from './breakages.ts'
+import { whyNot } from './breakages.ts'
 import { skewedClock } from './clock.ts'
+import { startControl } from './control.ts'
+import type { DnsServer } from './dns.ts'
 import { startDns } from './dns.ts'
 import { addressOf, nameOf, renderConfig, zonesOf } from './estate-config.ts'
 import type { EstatePlan } from './estate-config.ts'
-import type { Resident } from './estate-hosts.ts'
-import { RESIDENTS } from './estate-hosts.ts'
+import type { Canary } from './estate-hosts.ts'
+import { CANARIES, RESIDENTS } from './estate-hosts.ts'
 import type { SimulatedHost } from './host.ts'
 import { startAll, startHost, stopAll } from './host.ts'
+import type { House } from './house.ts'
+import { become, settle, startHouse } from './house.ts'
+import type { Listener, Where } from './listener.ts'
 import { startNtp } from './ntp.ts'
+import { writeSecret } from './secret.ts'
 
 export interface EstateOptions {
   /** First two numbers of all addresses; `127.88` unless told. Two estates need two networks. */
   readonly network?: string
   /** Shifts every simulated clock, the reference included, so that the exporter's own looks wrong by minus this. */
   readonly exporterClockOffsetSeconds?: number
+  /** Where it takes orders to break and repair hosts by HTTP; nowhere unless told. */
+  readonly control?: Where
 }
 
 export interface EstateHost {
@@ -27,18 +38,29 @@ export interface EstateHost {
   readonly story: string
 }
 
-/** `stop_service`: the port refuses and windows_exporter, if any, says stopped. `filter`: the port times out. */
-export type Breakage = 'stop_service' | 'filter'
+export interface EstateClient {
+  readonly name: string
+  readonly address: string
+  /** One sentence for people at a demo. */
+  readonly story: string
+}
 
 export interface Estate {
   readonly hosts: readonly EstateHost[]
+  /** Canaries. */
+  readonly clients: readonly EstateClient[]
   /** `address:port`; the second knows nothing of the branch's SRV record. */
   readonly resolvers: readonly string[]
   /** `address:port` of an NTP server that is right. */
   readonly reference: string
-  /** A complete configuration for the daemon. */
+  /** A complete configuration for the daemon. It names a file with a password, which is there until `stop`. */
   readonly configYaml: string
-  /** Takes the host's full name or its first label. Rejects for a host that is not there. */
+  /** Undefined where no orders are taken. */
+  readonly controlUrl: string | undefined
+  /**
+   * Takes the host's full name or its first label. What was broken on it before is repaired. Rejects for a host that is not
+   * there, and where nobody could tell that it is broken.
+   */
   breakHost(name: string, how: Breakage): Promise<void>
   repairHost(name: string): Promise<void>
   stop(): Promise<void>
@@ -55,27 +77,67 @@ export async function startEstate(options: EstateOptions = {}): Promise<Estate> 
     throw new Error(`"${network}" is no loopback network: write two numbers such as 127.88.`)
   }
   const shiftSeconds = options.exporterClockOffsetSeconds ?? 0
+  const secret = await writeSecret()
   const plan: EstatePlan = {
     network,
     resolvers: [`${network}.0.53:${DNS_PORT}`, `${network}.0.54:${DNS_PORT}`],
     reference: `${network}.0.123:${REFERENCE_PORT}`,
+    passwordFile: secret.file,
   }
-  const running = new Map<string, { readonly resident: Resident; readonly host: SimulatedHost }>()
+  const houses = new Map<string, House>()
+  const servers: { readonly server: DnsServer; readonly withBranch: boolean }[] = []
+  const startServer = (address: string, withBranch: boolean) => async () => {
+    const server = await startDns({ zones: zonesOf(network, withBranch) }, { address, port: DNS_PORT })
+    servers.push({ server, withBranch })
+    return server
+  }
   const parts = await startAll<{ stop(): Promise<void> }>([
-    () => startDns({ zones: zonesOf(network, true) }, { address: `${network}.0.53`, port: DNS_PORT }),
-    () => startDns({ zones: zonesOf(network, false) }, { address: `${network}.0.54`, port: DNS_PORT }),
+    startServer(`${network}.0.53`, true),
+    startServer(`${network}.0.54`, false),
     () => startNtp(skewedClock(shiftSeconds), { address: `${network}.0.123`, port: REFERENCE_PORT }),
     ...RESIDENTS.filter(({ kms }) => kms !== undefined).map((resident) => async () => {
-      const host = await startResident(resident, network, shiftSeconds)
-      running.set(resident.label, { resident, host })
-      running.set(nameOf(resident), { resident, host })
-      return host
+      const house = await startHouse(resident, addressOf(network, resident), shiftSeconds, secret.password)
+      houses.set(nameOf(resident), house)
+      return house.host
     }),
-  ])
-  const find = (name: string) => {
-    const found = running.get(name)
+    ...CANARIES.map((canary) => () => startCanary(canary, network, shiftSeconds, secret.password)),
+  ]).catch(async (error: unknown) => {
+    await secret.stop()
+    throw error
+  })
+  const find = (name: string): House => {
+    const found = [...houses.values()].find(({ home }) => [home.label, nameOf(home)].includes(name))
     if (!found) throw new Error(`There is no machine named "${name}" in the lab.`)
     return found
+  }
+  const publish = ({ home }: House): void => {
+    const residents = RESIDENTS.map((each) => houses.get(nameOf(each))?.now ?? each)
+    for (const { server, withBranch } of servers)
+      server.setRecords(home.domain, zonesOf(network, withBranch, residents)[home.domain] ?? [])
+  }
+  const change = async (name: string, how: Breakage | undefined): Promise<void> => {
+    const house = find(name)
+    const why = how && whyNot(house.home, how)
+    if (why) throw new Error(`${nameOf(house.home)} cannot be broken like this: ${why}.`)
+    become(house, how, shiftSeconds)
+    publish(house)
+    await settle(house)
+  }
+  const breakable = {
+    hosts: () =>
+      RESIDENTS.flatMap((resident) => {
+        const house = houses.get(nameOf(resident))
+        return house ? [{ name: nameOf(resident), broken: house.broken }] : []
+      }),
+    breakHost: async (name: string, how: Breakage) => change(name, how),
+    repairHost: async (name: string) => change(name, undefined),
+  }
+  let control: Listener | undefined
+  try {
+    control = options.control && (await startControl(breakable, options.control))
+  } catch (error) {
+    await stopAll([...parts, secret])
+    throw error
   }
   return {
     hosts: RESIDENTS.map((resident) => ({
@@ -85,35 +147,37 @@ export async function startEstate(options: EstateOptions = {}): Promise<Estate> 
       cause: resident.cause,
       story: resident.story,
     })),
+    clients: CANARIES.map((canary) => ({
+      name: nameOf(canary),
+      address: addressOf(network, canary),
+      story: canary.story,
+    })),
     resolvers: plan.resolvers,
     reference: plan.reference,
     configYaml: renderConfig(plan),
-    breakHost: async (name, how) => {
-      const { host } = find(name)
-      if (how === 'stop_service') host.setService('stopped')
-      await host.setKms(how === 'stop_service' ? 'closed' : 'filtered')
+    controlUrl: control && `http://${control.address}:${control.port}`,
+    breakHost: breakable.breakHost,
+    repairHost: breakable.repairHost,
+    stop: async () => {
+      await control?.stop()
+      await stopAll([...parts, secret])
     },
-    repairHost: async (name) => {
-      const { resident, host } = find(name)
-      await host.setKms(resident.kms ?? 'closed')
-      if (resident.sppsvc) host.setService(resident.sppsvc)
-    },
-    stop: () => stopAll(parts),
   }
 }
 
-async function startResident(
-  resident: Resident,
+async function startCanary(
+  canary: Canary,
   network: string,
   shiftSeconds: number,
+  password: string,
 ): Promise<SimulatedHost> {
   return startHost({
-    name: nameOf(resident),
-    address: addressOf(network, resident),
-    kms: resident.kms ?? 'closed',
-    clocks: resident.clocks ?? 'answer',
-    clockOffsetSeconds: shiftSeconds + (resident.clockOffsetSeconds ?? 0),
-    ntp: resident.ntp ?? false,
-    ...(resident.sppsvc && { sppsvc: resident.sppsvc }),
+    name: nameOf(canary),
+    address: addressOf(network, canary),
+    kms: 'closed',
+    clocks: 'answer',
+    clockOffsetSeconds: shiftSeconds,
+    ntp: false,
+    windows: { story: canary.windows, winrm: { password } },
   })
 }

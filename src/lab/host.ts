@@ -1,7 +1,7 @@
 // One simulated machine at one loopback address: something on the KMS port, something on the clock ports.
 import type { BadTcpPeer } from './bad-peer.ts'
 import { startBadPeer, startBadUdpPeer } from './bad-peer.ts'
-import { skewedClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { startFiltered } from './filtered.ts'
 import { startHttp } from './http.ts'
 import type { Listener, Where } from './listener.ts'
@@ -11,6 +11,11 @@ import { RPC_BEHAVIOURS, startRpc } from './rpc.ts'
 import { startSmb2 } from './smb2.ts'
 import type { ServiceState } from './windows-page.ts'
 import { renderWindowsPage } from './windows-page.ts'
+import type { Sppsvc } from './windows-classes.ts'
+import type { Story } from './stories.ts'
+import type { WindowsMachine } from './windows-machine.ts'
+import type { WinrmOptions } from './winrm.ts'
+import { createWinrm } from './winrm.ts'
 
 /** `filtered` times out, `closed` refuses. */
 export type KmsPort = RpcBehaviour | BadTcpPeer | 'filtered' | 'closed'
@@ -36,13 +41,21 @@ export interface HostOptions {
   readonly ntp: boolean
   /** What windows_exporter says of sppsvc; absent where there is no windows_exporter. */
   readonly sppsvc?: ServiceState
+  /** What Windows says of itself by WinRM; absent where nobody can log in. */
+  readonly windows?: { readonly story: Story; readonly winrm: WinrmOptions }
 }
 
 export interface SimulatedHost {
   /** Replaces what is on the KMS port. Calls take effect one after the other. */
   setKms(kms: KmsPort): Promise<void>
-  /** Nothing on a host without windows_exporter. */
+  /** What windows_exporter and Windows itself say; nothing on a host without either. */
   setService(state: ServiceState): void
+  /** Replaces all that is not the KMS port: clocks, WinRM and windows_exporter. In turn with `setKms`. */
+  setClocks(clocks: HostOptions['clocks']): Promise<void>
+  /** Positive: ahead. */
+  setClockOffset(seconds: number): void
+  /** What Windows says of itself by WinRM; undefined where nobody can log in. */
+  readonly windows: WindowsMachine | undefined
   stop(): Promise<void>
 }
 
@@ -51,7 +64,12 @@ export async function startHost(options: HostOptions, ports: HostPorts = LAB_POR
   const kmsAt = { address, port: ports.kms }
   let sppsvc = options.sppsvc
   let stopped = false
-  const clocks = await startAll(clockParts(options, ports, () => sppsvc))
+  let { clocks: clocksAre, clockOffsetSeconds } = options
+  const clock: Clock = () => Date.now() + clockOffsetSeconds * 1000
+  const machine = options.windows?.story(options.name, clock)
+  const startClocks = async (): Promise<Listener[]> =>
+    startAll(clockParts({ ...options, clocks: clocksAre }, ports, clock, machine, () => sppsvc))
+  let clocks = await startClocks()
   let kms: Listener | undefined
   try {
     kms = await startKms(options.kms, kmsAt)
@@ -75,7 +93,18 @@ export async function startHost(options: HostOptions, ports: HostPorts = LAB_POR
       }),
     setService: (state) => {
       if (sppsvc !== undefined) sppsvc = state
+      if (machine !== undefined) machine.sppsvc.state = STATE_OF_WINDOWS[state]
     },
+    setClocks: (wanted) =>
+      afterLast(async () => {
+        if (stopped || wanted === clocksAre) return
+        await stopAll(clocks)
+        clocks = []
+        clocksAre = wanted
+        clocks = await startClocks()
+      }),
+    setClockOffset: (seconds) => void (clockOffsetSeconds = seconds),
+    windows: machine,
     stop: () =>
       afterLast(async () => {
         stopped = true
@@ -84,9 +113,23 @@ export async function startHost(options: HostOptions, ports: HostPorts = LAB_POR
   }
 }
 
+/** The same states in the words of Win32_Service. */
+const STATE_OF_WINDOWS: Readonly<Record<ServiceState, Sppsvc['state']>> = {
+  'continue pending': 'Continue Pending',
+  'pause pending': 'Pause Pending',
+  paused: 'Paused',
+  running: 'Running',
+  'start pending': 'Start Pending',
+  'stop pending': 'Stop Pending',
+  stopped: 'Stopped',
+  unknown: 'Unknown',
+}
+
 function clockParts(
   options: HostOptions,
   ports: HostPorts,
+  clock: Clock,
+  machine: WindowsMachine | undefined,
   sppsvc: () => ServiceState | undefined,
 ): (() => Promise<Listener>)[] {
   const { name, address } = options
@@ -99,14 +142,14 @@ function clockParts(
       () => startBadUdpPeer('silent', at(ports.ntp)),
     ]
   }
-  const clock = skewedClock(options.clockOffsetSeconds)
+  const winrm = machine && createWinrm(machine, options.windows?.winrm)
   const metricsPage = (): string | undefined => {
     const state = sppsvc()
     return state && renderWindowsPage(name, state, clock)
   }
   return [
     () => startSmb2(clock, at(ports.smb2)),
-    () => startHttp({ name, clock, metricsPage }, at(ports.http)),
+    () => startHttp({ name, clock, metricsPage, ...(winrm && { winrm }) }, at(ports.http)),
     ...(options.ntp ? [() => startNtp(clock, at(ports.ntp))] : []),
   ]
 }

@@ -1,11 +1,13 @@
 // The HTTP side of a simulated host: a Date on everything, WinRM that asks for a login, and windows_exporter's page.
-// RFC 9110 6.6.1 (Date), RFC 4559 (Negotiate). Nobody can log in.
+// RFC 9110 6.6.1 (Date), RFC 4559 (Negotiate). Nobody logs in by NTLM; basic leads to the host's Windows, if it has one.
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from './clock.ts'
 import { listenServer } from './listener.ts'
 import type { Listener, Where } from './listener.ts'
 import { challengeMessage, isNegotiateMessage } from './ntlm.ts'
+import { BASIC_CHALLENGE } from './winrm.ts'
+import type { Winrm } from './winrm.ts'
 
 export interface HttpOptions {
   /** DNS name, told in the NTLM challenge. */
@@ -13,11 +15,12 @@ export interface HttpOptions {
   readonly clock: Clock
   /** The body of /metrics at this moment; `undefined` when no windows_exporter runs here. */
   readonly metricsPage: () => string | undefined
+  /** Absent where WinRM does nothing but ask for a login. */
+  readonly winrm?: Winrm
 }
 
 export async function startHttp(options: HttpOptions, where: Where): Promise<Listener> {
   const server = createServer((request, response) => {
-    request.resume()
     response.sendDate = false
     response.setHeader('Date', new Date(options.clock()).toUTCString())
     response.setHeader('Server', 'Microsoft-HTTPAPI/2.0')
@@ -28,8 +31,17 @@ export async function startHttp(options: HttpOptions, where: Where): Promise<Lis
 
 function answer(options: HttpOptions, request: IncomingMessage, response: ServerResponse): void {
   const [path] = (request.url ?? '').split('?')
+  const { authorization } = request.headers
+  const { winrm } = options
+  if (path === '/wsman' && request.method === 'POST' && winrm?.mayEnter(authorization)) {
+    winrm.answer(request, response)
+    return
+  }
+  request.resume()
   if (path === '/wsman') {
-    response.setHeader('WWW-Authenticate', challenge(options, request.headers.authorization))
+    const asked = challenge(options, authorization)
+    const isFirst = asked === 'Negotiate' && winrm !== undefined
+    response.setHeader('WWW-Authenticate', isFirst ? [asked, BASIC_CHALLENGE] : asked)
     response.writeHead(401, { 'Content-Length': 0 }).end()
     return
   }

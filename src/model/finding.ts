@@ -19,4 +19,6 @@ export interface Finding<Cause extends string = string> {
   readonly against: readonly Evidence[]
   /** Why it cannot be told, when it cannot. */
   readonly missing?: string
+  /** What is not so yet, but will be unless somebody acts. One sentence without a full stop. */
+  readonly warning?: string
 }

@@ -1,16 +1,18 @@
 // Would the host refuse a request for its time stamp? KMS answers 0xC004F06C when client and host are more than four
-// hours apart. Every source that answers without credentials is asked at once; a source that lies is one voice among
-// several, and how they are reconciled is not decided here (see diagnosis/rules/drift.ts).
+// hours apart. Every source that answers without credentials is asked at once, and Windows itself where there is a way to
+// it; a source that lies is one voice among several, and how they are reconciled is not decided here (see
+// diagnosis/rules/drift.ts).
 import type { ClockSource } from '../config/schema.ts'
 import type { Host } from '../config/targets.ts'
 import { createDeadline, type Deadline } from '../io/deadline.ts'
 import type { HttpSession } from '../io/http.ts'
+import { hasWindows, openWindows } from '../io/windows/open.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
 import { halfWidth, midpoint, type Interval } from '../model/interval.ts'
 import type { Metric } from '../model/metric.ts'
-import type { Target } from '../model/target.ts'
+import { hostTarget, type HostTarget } from './host-target.ts'
 import type { Probe, Visit } from './probe.ts'
-import { askHttpDate, askNtlm, askNtp, askSmb2, narrowHttpDate } from './time-sources.ts'
+import { askCim, askHttpDate, askNtlm, askNtp, askSmb2, narrowHttpDate } from './time-sources.ts'
 
 export interface ClockSample {
   /** A source of this probe, or `windows_exporter`. */
@@ -25,11 +27,7 @@ export interface ClockReading {
   readonly failures: readonly { readonly source: string; readonly reason: Reason; readonly detail: string }[]
 }
 
-export interface ClockTarget extends Target {
-  readonly host: Host
-}
-
-/** Most hosts answer only some of the sources; once one has answered, the silent ones get this long. */
+/** Most hosts answer only some of the sources; once one has answered, the silent ones get this long (but for `cim`). */
 const PATIENCE_SECONDS = 1
 
 /** The families that any probe with a clock sample exports. */
@@ -73,6 +71,11 @@ async function addressOf(host: Host, visit: Visit): Promise<string> {
   return first
 }
 
+/** Windows itself is asked only where the configuration says how. */
+function sourcesOf(host: Host): readonly ClockSource[] {
+  return host.probes.clock.sources.filter((source) => source !== 'cim' || hasWindows(host))
+}
+
 /** When nobody gave the time, the reason that says most: an answer of any kind shows that the machine is up. */
 function worthiest(failures: ClockReading['failures']): Reason {
   const order: readonly Reason[] = [
@@ -86,29 +89,21 @@ function worthiest(failures: ClockReading['failures']): Reason {
   return failures[0]?.reason ?? 'not_configured'
 }
 
-export const clock: Probe<'clock', ClockTarget, ClockReading> = {
+export const clock: Probe<'clock', HostTarget, ClockReading> = {
   name: 'clock',
   question: "How far is the host's clock from ours?",
   stages: ['resolve', 'ask'],
   identity: ['host'],
 
   targets: ({ hosts }) =>
-    hosts
-      .filter((host) => host.probes.clock.sources.length > 0)
-      .map((host) => ({
-        key: host.name,
-        labels: { host: host.name },
-        schedule: host.probes.clock.schedule,
-        timeoutSeconds: host.probes.clock.timeout,
-        group: host.name,
-        host,
-      })),
+    hosts.filter((host) => sourcesOf(host).length > 0).map((host) => hostTarget(host, 'clock')),
 
   async measure({ host }, visit) {
     visit.enter('resolve')
     const address = await addressOf(host, visit)
     visit.enter('ask')
-    const { sources, ports } = host.probes.clock
+    const { ports } = host.probes.clock
+    const sources = sourcesOf(host)
     const { io } = visit
     const samples: ClockSample[] = []
     const failures: ClockReading['failures'][number][] = []
@@ -120,6 +115,9 @@ export const clock: Probe<'clock', ClockTarget, ClockReading> = {
       io.openHttp({ endpoint: { address, port }, host: host.name }, deadline)
     const better = (): boolean => samples.some(({ source }) => source !== 'http')
     const ask = async (source: ClockSource): Promise<Interval> => {
+      // Not cut short: that would close the connection and undo the logon that other probes use as well.
+      if (source === 'cim')
+        return askCim(await openWindows(host, { io, deadline: visit.deadline, enter() {} }))
       const endpoint = { address, port: ports[source] }
       switch (source) {
         case 'smb2':

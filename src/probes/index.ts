@@ -1,13 +1,16 @@
 // The list of probes: the only place that names them all. Types of results are made from it.
 import type { Result } from '../model/result.ts'
+import { activity } from './activity.ts'
+import { client } from './client.ts'
 import { clock } from './clock.ts'
+import { licensing } from './licensing.ts'
 import { port } from './port.ts'
 import type { Probe } from './probe.ts'
 import { reference } from './reference.ts'
 import { service } from './service.ts'
 import { srv } from './srv.ts'
 
-export const probes = { port, srv, service, clock, reference } as const
+export const probes = { port, srv, service, clock, reference, licensing, activity, client } as const
 
 export type ProbeName = keyof typeof probes
 

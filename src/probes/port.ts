@@ -7,8 +7,8 @@ import type { Host } from '../config/targets.ts'
 import type { Connection } from '../io/tcp.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
 import type { Emit, Metric } from '../model/metric.ts'
-import type { Target } from '../model/target.ts'
 import { decodeBindAnswer, encodeBind, frameRpc, KMS_INTERFACE, type BindAnswer } from '../protocol/dcerpc.ts'
+import { hostTarget, type HostTarget } from './host-target.ts'
 import type { Probe, Visit } from './probe.ts'
 
 export const LISTENERS = [
@@ -44,10 +44,6 @@ export interface PortReading {
   readonly addresses: readonly AddressOutcome[]
   /** Why the name gave no address, when the configured addresses could be tried all the same. */
   readonly resolveFailure?: { readonly reason: Reason; readonly detail: string }
-}
-
-export interface PortTarget extends Target {
-  readonly host: Host
 }
 
 /** More addresses than any one host has; what DNS says beyond them is not tried. */
@@ -140,28 +136,20 @@ function perAddress(
   name: string,
   help: string,
   valueOf: (outcome: AddressOutcome) => number | boolean | undefined,
-): Metric<PortTarget, PortReading> {
+): Metric<HostTarget, PortReading> {
   const samples = ({ addresses }: PortReading, emit: Emit): void => {
     for (const outcome of addresses) emit(valueOf(outcome), outcome.address)
   }
   return { name, type: 'gauge', help, labels: ['host', 'address'], samples }
 }
 
-export const port: Probe<'port', PortTarget, PortReading> = {
+export const port: Probe<'port', HostTarget, PortReading> = {
   name: 'port',
   question: 'Can a client reach the KMS service on this host?',
   stages: ['resolve', 'connect', 'bind'],
   identity: ['host'],
 
-  targets: ({ hosts }) =>
-    hosts.map((host) => ({
-      key: host.name,
-      labels: { host: host.name },
-      schedule: host.probes.port.schedule,
-      timeoutSeconds: host.probes.port.timeout,
-      group: host.name,
-      host,
-    })),
+  targets: ({ hosts }) => hosts.map((host) => hostTarget(host, 'port')),
 
   async measure({ host }, visit) {
     visit.enter('resolve')

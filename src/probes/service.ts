@@ -1,43 +1,37 @@
-// Is sppsvc running? Asks Windows, by way of a windows_exporter on the host. Without one, the state is inferred from
-// the other probes' readings, which asks nothing and so is no probe (diagnosis/rules/reach.ts).
+// Is sppsvc running? Asks Windows: itself where there is a way to it, else a windows_exporter on the host. Without either,
+// the state is inferred from the other probes' readings, which asks nothing and so is no probe (diagnosis/rules/reach.ts).
 // On a machine that is no KMS host, sppsvc stops itself when idle: "stopped" is only bad news where 1688 should answer.
 import type { Host } from '../config/targets.ts'
+import { openWindows } from '../io/windows/open.ts'
 import { readWindowsExporter, type WindowsPage } from '../io/windows/windows-exporter.ts'
 import { emitState } from '../model/metric.ts'
-import type { Target } from '../model/target.ts'
 import { offsetMetrics, type ClockSample } from './clock.ts'
-import type { Probe } from './probe.ts'
+import { hostTarget, type HostTarget } from './host-target.ts'
+import type { Probe, Visit } from './probe.ts'
 import { offsetInterval } from './time-sources.ts'
-
-/** windows_exporter's own words, with the blanks made underscores. */
-export const SERVICE_STATES = [
-  'stopped',
-  'start_pending',
-  'stop_pending',
-  'running',
-  'continue_pending',
-  'pause_pending',
-  'paused',
-  'unknown',
-] as const
-
-export type ServiceState = (typeof SERVICE_STATES)[number]
-
-const START_MODES = ['boot', 'system', 'auto', 'manual', 'disabled'] as const
-
-type StartMode = (typeof START_MODES)[number]
+import {
+  osInfoMetric,
+  SERVICE_STATES,
+  START_MODES,
+  type OsFacts,
+  type ServiceSource,
+  type ServiceState,
+  type StartMode,
+} from './windows-facts.ts'
+import { askProcessStart, askSppsvc, optional } from './windows-queries.ts'
 
 export interface ServiceReading {
-  /** `unknown` when the page does not speak of sppsvc: filtered out, or a missing right. Never "stopped" for that. */
+  /** `unknown` when nothing is said of sppsvc: filtered out, or a missing right. Never "stopped" for that. */
   readonly state: ServiceState
-  readonly source: 'windows_exporter'
+  readonly source: Exclude<ServiceSource, 'inferred'>
   readonly startMode: StartMode | undefined
-  readonly os: { readonly caption: string; readonly build: string; readonly ubr: string } | undefined
+  /** Win32 exit code of a service that is not running; 1066 stands for the service's own, which is given instead. */
+  readonly exitCode: number | undefined
+  /** When its process started, Unix seconds; undefined when it does not run or that cannot be seen. */
+  readonly processStartSeconds: number | undefined
+  /** Both of windows_exporter's page only: asking Windows itself for them is the business of `licensing` and `clock`. */
+  readonly os: OsFacts | undefined
   readonly clock: readonly ClockSample[]
-}
-
-export interface ServiceTarget extends Target {
-  readonly host: Host
 }
 
 const SERVICE = 'sppsvc'
@@ -51,7 +45,7 @@ const WANTED = new Set([
 export const serviceStateFamily = {
   name: 'winkms_service_state',
   type: 'gauge',
-  help: 'State of the Software Protection service (sppsvc): 1 on the current one. Source windows_exporter asked Windows (windows_service_state); inferred follows from the port and the clock.',
+  help: 'State of the Software Protection service (sppsvc): 1 on the current one. Sources winrm and local asked Windows (Win32_Service), windows_exporter did too (windows_service_state); inferred follows from the port and the clock.',
   labels: ['host', 'state', 'source'],
 } as const
 
@@ -68,6 +62,10 @@ function currentOf<T extends string>(
   return known.find((each) => each === said)
 }
 
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined
+}
+
 function readPage(page: WindowsPage): ServiceReading {
   const os = page.samples.find(({ name }) => name === 'windows_os_info')?.labels
   const time = page.samples.find(({ name }) => name === 'windows_time_current_timestamp_seconds')?.value
@@ -75,7 +73,15 @@ function readPage(page: WindowsPage): ServiceReading {
     state: currentOf(page, 'windows_service_state', 'state', SERVICE_STATES) ?? 'unknown',
     source: 'windows_exporter',
     startMode: currentOf(page, 'windows_service_start_mode', 'start_mode', START_MODES),
-    os: os && { caption: os['product'] ?? '', build: os['build_number'] ?? '', ubr: os['revision'] ?? '' },
+    exitCode: undefined,
+    processStartSeconds: undefined,
+    os: os && {
+      caption: os['product'] ?? '',
+      build: wholeNumber(os['build_number']),
+      ubr: wholeNumber(os['revision']),
+      ubrSource: 'registry',
+      productType: undefined,
+    },
     clock:
       time === undefined || !Number.isFinite(time)
         ? []
@@ -83,26 +89,34 @@ function readPage(page: WindowsPage): ServiceReading {
   }
 }
 
-export const service: Probe<'service', ServiceTarget, ServiceReading> = {
+async function askWindows(host: Host, visit: Visit): Promise<ServiceReading> {
+  const windows = await openWindows(host, visit)
+  const { state, startMode, exitCode, processId } = await askSppsvc(windows)
+  const start = processId === undefined ? undefined : await optional(askProcessStart(windows, processId))
+  return {
+    state,
+    source: windows.via,
+    startMode,
+    exitCode,
+    processStartSeconds: start,
+    os: undefined,
+    clock: [],
+  }
+}
+
+export const service: Probe<'service', HostTarget, ServiceReading> = {
   name: 'service',
   question: 'Does Windows say that the Software Protection service runs?',
-  stages: ['resolve', 'connect', 'read'],
+  stages: ['resolve', 'connect', 'logon', 'ask', 'read'],
   identity: ['host'],
 
   targets: ({ hosts }) =>
-    hosts
-      .filter((host) => host.windows !== undefined)
-      .map((host) => ({
-        key: host.name,
-        labels: { host: host.name },
-        schedule: host.probes.service.schedule,
-        timeoutSeconds: host.probes.service.timeout,
-        group: host.name,
-        host,
-      })),
+    hosts.filter((host) => host.windows !== undefined).map((host) => hostTarget(host, 'service')),
 
-  // `windows.via` names the way; windows_exporter is the one there is.
-  measure: async ({ host }, visit) => readPage(await readWindowsExporter(host, WANTED, visit)),
+  measure: async ({ host }, visit) =>
+    host.windows?.via === 'windows_exporter'
+      ? readPage(await readWindowsExporter(host, WANTED, visit))
+      : askWindows(host, visit),
 
   metrics: [
     {
@@ -112,19 +126,25 @@ export const service: Probe<'service', ServiceTarget, ServiceReading> = {
     {
       name: 'winkms_service_start_mode',
       type: 'gauge',
-      help: 'Start mode of sppsvc: 1 on the current one (windows_service_start_mode).',
+      help: 'Start mode of sppsvc: 1 on the current one.',
       labels: ['host', 'mode'],
       samples: ({ startMode }, emit) => emitState(emit, START_MODES, startMode),
     },
     {
-      name: 'winkms_host_os_info',
+      name: 'winkms_service_exit_code',
       type: 'gauge',
-      help: 'Windows product, build and update revision (windows_os_info); always 1.',
-      labels: ['host', 'caption', 'build', 'ubr'],
-      samples: ({ os }, emit) => {
-        if (os !== undefined) emit(1, os.caption, os.build, os.ubr)
-      },
+      help: "Exit code of sppsvc while it is stopped: Win32's, or the service's own where it left one. Not from windows_exporter.",
+      labels: ['host'],
+      samples: ({ exitCode }, emit) => emit(exitCode),
     },
+    {
+      name: 'winkms_service_process_start_timestamp_seconds',
+      type: 'gauge',
+      help: "When the process of sppsvc started, Unix time by the host's clock. Not from windows_exporter.",
+      labels: ['host'],
+      samples: ({ processStartSeconds }, emit) => emit(processStartSeconds),
+    },
+    osInfoMetric((reading: ServiceReading) => reading.os),
     ...offsetMetrics((reading: ServiceReading) => reading.clock),
   ],
 }

@@ -1,4 +1,4 @@
-// Four ways to read a host's clock without credentials; each gives the interval in which its offset must lie.
+// Ways to read a host's clock, all but the last without credentials; each gives the interval in which its offset must lie.
 //
 // One exchange: we send at t0 and have the answer at t1, and the host stamped it with S, cut off to a resolution q.
 // Then host minus exporter lies in [S - t1, S + q - t0], however unequal the two ways were.
@@ -7,9 +7,11 @@ import { steppedBetween, WALL_RESOLUTION_SECONDS, type Moment } from '../io/cloc
 import type { Deadline } from '../io/deadline.ts'
 import type { HttpSession } from '../io/http.ts'
 import type { Io } from '../io/io.ts'
+import type { WindowsReader } from '../io/windows/windows.ts'
 import { ProbeFailure } from '../model/failure.ts'
 import type { Interval } from '../model/interval.ts'
 import type { Endpoint } from '../model/target.ts'
+import { datetimeOf } from '../protocol/cim.ts'
 import { challengeFromHeader, decodeChallenge, encodeNegotiateMessage } from '../protocol/ntlm.ts'
 import { decodeReply, encodeRequest } from '../protocol/ntp.ts'
 import { decodeNegotiate, encodeNegotiate, frameNbss } from '../protocol/smb2.ts'
@@ -76,6 +78,25 @@ export async function askNtp(endpoint: Endpoint, io: Io, deadline: Deadline): Pr
   // A server whose clock was set between its two stamps contradicts itself; no interval is left.
   if (high < low) throw new ProbeFailure('protocol_error', 'the NTP answer contradicts itself')
   return { low, high }
+}
+
+/** LocalDateTime is cut off to a millisecond, of a clock that goes by ticks. */
+const CIM_RESOLUTION_SECONDS = WINDOWS_TICK_SECONDS + 0.001
+
+/** Win32_OperatingSystem.LocalDateTime; Windows' own work on the query widens the interval. */
+export async function askCim(windows: WindowsReader): Promise<Interval> {
+  const answer = await windows.query({ from: 'Win32_OperatingSystem', columns: ['LocalDateTime'] })
+  const [row] = answer.rows
+  const seconds = row && datetimeOf(row, 'LocalDateTime')
+  if (seconds === undefined)
+    throw new ProbeFailure('not_found', 'Win32_OperatingSystem gives no LocalDateTime')
+  return offsetInterval(seconds, CIM_RESOLUTION_SECONDS, answer)
+}
+
+/** The same where LocalDateTime came along with other answers, which must not be lost: undefined when our clock was set. */
+export function cimInterval(seconds: number, exchanged: Exchanged): Interval | undefined {
+  if (steppedBetween(exchanged.sent, exchanged.received)) return undefined
+  return offsetInterval(seconds, CIM_RESOLUTION_SECONDS, exchanged)
 }
 
 const MOST_BODY_BYTES = 64 * 1024

@@ -68,21 +68,25 @@ export function encodeBind({
     bytes.set(encodeUuid(uuid), start + 4)
     bytes.writeUInt16LE(major, start + 20)
     bytes.writeUInt16LE(minor, start + 22)
-    bytes.set(encodeUuid(NDR32.uuid), start + 24)
+    bytes.set(NDR32_BYTES, start + 24)
     bytes.writeUInt32LE(NDR32.version, start + 40)
   }
   return bytes
 }
 
+const HEX_UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
 /** The first three fields of a UUID are integers, and so in the sender's byte order; the rest are bytes. */
 function encodeUuid(text: string): Uint8Array {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new RangeError(`not a UUID: ${text}`)
+  if (!HEX_UUID.test(text)) throw new RangeError(`not a UUID: ${text}`)
   const bytes = Buffer.from(text.replaceAll('-', ''), 'hex')
   bytes.subarray(0, 4).reverse()
   bytes.subarray(4, 6).reverse()
   bytes.subarray(6, 8).reverse()
   return bytes
 }
+
+const NDR32_BYTES = encodeUuid(NDR32.uuid)
 
 /**
  * How many bytes the answer at the start of `bytesSoFar` has: 16 until its header is there, then its length. Throws

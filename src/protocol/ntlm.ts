@@ -1,15 +1,16 @@
-// The first two messages of NTLM (MS-NLMP 2.2.1.1, 2.2.1.2), because the second tells the server's clock.
-// No third message and no credentials: nothing here can log on anywhere.
+// The first two messages of NTLM (MS-NLMP 2.2.1.1, 2.2.1.2). The second tells the server's clock, which is all that the
+// clock source asks for; logging on takes a third (ntlm-authenticate.ts).
 import { MalformedMessage } from '../model/failure.ts'
 import { Reader, equalBytes } from './bytes.ts'
 import { filetimeToUnixSeconds } from './time.ts'
 
-const SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1')
+export const SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1')
 const MESSAGE_NEGOTIATE = 1
 const MESSAGE_CHALLENGE = 2
-const FLAG_TARGET_INFO = 0x0080_0000
-const AV_END = 0
-const AV_TIMESTAMP = 7
+export const FLAG_TARGET_INFO = 0x0080_0000
+export const AV_END = 0
+export const AV_FLAGS = 6
+export const AV_TIMESTAMP = 7
 const MAX_HEADER_CHARACTERS = 65_536
 const MAX_TOKEN_CHARACTERS = 16_384
 
@@ -17,33 +18,52 @@ const MAX_TOKEN_CHARACTERS = 16_384
 // the target information that its clock is in.
 const NEGOTIATE_FLAGS = 0xa008_8207
 
-/**
- * The NEGOTIATE message (type 1) of a client that names neither itself nor its domain. The version at its end is there
- * even when its flag is not, as zeros: gss-ntlmssp takes no message without.
- */
-export function encodeNegotiateMessage(): Uint8Array {
-  const bytes = Buffer.alloc(40)
-  bytes.set(SIGNATURE)
-  bytes.writeUInt32LE(MESSAGE_NEGOTIATE, 8)
-  bytes.writeUInt32LE(NEGOTIATE_FLAGS, 12)
-  return bytes
+/** An id of MS-NLMP 2.2.2.1, and its value as it came. */
+export interface AvPair {
+  readonly id: number
+  readonly value: Uint8Array
+}
+
+export interface Challenge {
+  /** The server's clock, Unix seconds UTC; undefined when it sent none. */
+  readonly timestampSeconds: number | undefined
+  readonly flags: number
+  /** 8 bytes. */
+  readonly serverChallenge: Uint8Array
+  /** Without the end; undefined when the server sent none. */
+  readonly targetInfo: readonly AvPair[] | undefined
 }
 
 /**
- * Reads a CHALLENGE message (type 2); bytes after it are ignored. `timestampSeconds` is the server's clock, Unix
- * seconds UTC, undefined when it sent none. Throws MalformedMessage.
+ * A NEGOTIATE message (type 1) that names neither the client nor its domain; by default that of a client which means to
+ * go no further. The version at its end is there even when its flag is not, as zeros: gss-ntlmssp takes no message
+ * without.
  */
-export function decodeChallenge(bytes: Uint8Array): { timestampSeconds: number | undefined; flags: number } {
+export function encodeNegotiateMessage(flags = NEGOTIATE_FLAGS, version = new Uint8Array(8)): Uint8Array {
+  const bytes = Buffer.alloc(40)
+  bytes.set(SIGNATURE)
+  bytes.writeUInt32LE(MESSAGE_NEGOTIATE, 8)
+  bytes.writeUInt32LE(flags, 12)
+  bytes.set(version, 32)
+  return bytes
+}
+
+/** Reads a CHALLENGE message (type 2); bytes after it are ignored. Throws MalformedMessage. */
+export function decodeChallenge(bytes: Uint8Array): Challenge {
   const reader = new Reader(bytes)
   if (!equalBytes(reader.bytes(8), SIGNATURE)) throw new MalformedMessage('not NTLMSSP', 0)
   const type = reader.u32le()
   if (type !== MESSAGE_CHALLENGE) throw new MalformedMessage(`NTLM message ${type}, not a challenge`, 8)
   payload(reader) // the target's name, checked and not kept
   const flags = reader.u32le()
+  const serverChallenge = reader.bytes(8)
+  if ((flags & FLAG_TARGET_INFO) === 0)
+    return { timestampSeconds: undefined, flags, serverChallenge, targetInfo: undefined }
   reader.skip(8)
-  if ((flags & FLAG_TARGET_INFO) === 0) return { timestampSeconds: undefined, flags }
-  reader.skip(8)
-  return { timestampSeconds: findTimestamp(payload(reader)), flags }
+  const targetInfo = avPairs(payload(reader))
+  const time = targetInfo.find(({ id }) => id === AV_TIMESTAMP)?.value
+  const timestampSeconds = time && filetimeToUnixSeconds(new Reader(time).u64le())
+  return { timestampSeconds, flags, serverChallenge, targetInfo }
 }
 
 /** A length, an allocated length and an offset from the message's start (MS-NLMP 2.2.1): a reader for what they span. */
@@ -56,23 +76,21 @@ function payload(reader: Reader): { start: Reader; length: number } {
   return { start: reader.at(start), length }
 }
 
-/** MS-NLMP 2.2.2.1: id, length, value; AvId 7 is a FILETIME. */
-function findTimestamp({ start: pairs, length }: { start: Reader; length: number }): number | undefined {
-  const end = pairs.offset + length
-  let timestamp: number | undefined
-  while (pairs.offset + 4 <= end) {
-    const id = pairs.u16le()
-    const size = pairs.u16le()
-    if (id === AV_END) return timestamp
-    if (pairs.offset + size > end) throw pairs.malformed('target information value reaches past its end')
-    if (id === AV_TIMESTAMP) {
-      if (size !== 8) throw pairs.malformed(`timestamp of ${size} bytes`)
-      timestamp = filetimeToUnixSeconds(pairs.at(pairs.offset).u64le())
-    }
-    pairs.skip(size)
+/** MS-NLMP 2.2.2.1: id, length, value, and so on until id 0. */
+function avPairs({ start: reader, length }: { start: Reader; length: number }): readonly AvPair[] {
+  const end = reader.offset + length
+  const pairs: AvPair[] = []
+  while (reader.offset + 4 <= end) {
+    const id = reader.u16le()
+    const size = reader.u16le()
+    if (id === AV_END) return pairs
+    if (reader.offset + size > end) throw reader.malformed('target information value reaches past its end')
+    if (id === AV_TIMESTAMP && size !== 8) throw reader.malformed(`timestamp of ${size} bytes`)
+    if (id === AV_FLAGS && size !== 4) throw reader.malformed(`flags of ${size} bytes`)
+    pairs.push({ id, value: reader.bytes(size) })
   }
-  if (length === 0) return undefined
-  throw pairs.malformed('target information without an end')
+  if (length === 0) return pairs
+  throw reader.malformed('target information without an end')
 }
 
 /**

@@ -24,7 +24,7 @@ export function hostTargets({ hosts }: Estate): readonly TargetGroup[] {
 /** The windows_exporters of the configured hosts, as scrape targets. */
 export function windowsExporterTargets({ hosts }: Estate): readonly TargetGroup[] {
   return hosts.flatMap(({ name, windows }) => {
-    if (windows === undefined) return []
+    if (windows?.via !== 'windows_exporter') return []
     const url = new URL(windows.url)
     const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port
     const labels = {

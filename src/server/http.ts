@@ -2,17 +2,18 @@
 import { createServer, type Server } from 'node:http'
 import express, { Router, type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import type { Log } from '../model/log.ts'
-import { estatePage, hostPage, STYLE, type Site } from '../views/html.ts'
+import type { Site } from '../views/html-frame.ts'
 import { hostJson, hostsJson } from '../views/json.ts'
 import { CONTENT_TYPES } from '../views/lines.ts'
 import type { WatchedEstate, WebOptions } from './daemon.ts'
 import { hostTargets, windowsExporterTargets } from './discovery.ts'
 import { chooseFormat, sendPieces } from './metrics.ts'
+import { addPages, hostIn } from './pages.ts'
 import { createProbeHandler } from './probe.ts'
 
 const HEADERS = {
   'content-security-policy':
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
@@ -58,17 +59,7 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
     version: options.version,
   }
 
-  routes.get('/', (_request, response) => {
-    response.type('html').send(estatePage(daemon.snapshot(), site))
-  })
-  routes.get('/style.css', (_request, response) => {
-    response.type('css').set('cache-control', 'max-age=3600').send(STYLE)
-  })
-  routes.get('/hosts/:name', (request, response) => {
-    const view = hostNamed(daemon, request.params.name)
-    if (view === undefined) response.status(404).type('text/plain').send('There is no such host\n')
-    else response.type('html').send(hostPage(view, site))
-  })
+  addPages(routes, daemon, site)
   routes.get(options.telemetryPath, async (request, response) => {
     const format = chooseFormat(request)
     await sendPieces(request, response, CONTENT_TYPES[format], daemon.metrics(format))
@@ -79,7 +70,7 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
     response.json(hostsJson(daemon.snapshot()))
   })
   routes.get('/api/v1/hosts/:name', (request, response) => {
-    const view = hostNamed(daemon, request.params.name)
+    const view = hostIn(daemon.snapshot(), request.params.name)
     if (view === undefined) response.status(404).json({ error: 'there is no such host' })
     else response.json(hostJson(view))
   })
@@ -118,11 +109,6 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
   }
   routes.route('/-/reload').post(reload).put(reload).all(notAllowed)
   return routes
-}
-
-function hostNamed(daemon: WatchedEstate, name: string) {
-  const wanted = name.toLowerCase()
-  return daemon.snapshot().hosts.find(({ diagnosis }) => diagnosis.host.name === wanted)
 }
 
 /** Prometheus takes an empty list as "there is nothing": while that is not sure, no list is given. */

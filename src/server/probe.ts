@@ -77,6 +77,7 @@ function timeOf(request: Request, offsetSeconds: number): number | undefined {
 function probeOf(request: Request): ProbeName | undefined {
   const name = single(request, 'probe')
   if (name === undefined || name === '') return undefined
+  if (name === 'client') throw new BadRequest(400, 'canary clients are asked on schedule only, not by /probe')
   if (Object.hasOwn(probes, name)) return name as ProbeName
   throw new BadRequest(
     400,
@@ -165,5 +166,5 @@ function debugText({ diagnosis, results }: Examination, metrics: string): string
         : `${failure.reason} at ${failure.stage}: ${printable(failure.detail)}`
     return `${probe} ${printable(target.key)}: ${outcome} after ${(durationSeconds * 1000).toFixed(1)} ms (${times})`
   })
-  return `${runs.join('\n')}\n\n${diagnosisText(diagnosis, plainPaint, Date.now() / 1000)}\n${metrics}`
+  return `${runs.join('\n')}\n\n${diagnosisText(diagnosis, results, plainPaint, Date.now() / 1000)}\n${metrics}`
 }

@@ -7,7 +7,8 @@ import { halfWidth, midpoint } from '../model/interval.ts'
 import { emitState, type Family, type Metric } from '../model/metric.ts'
 import type { Result } from '../model/result.ts'
 import { probes } from '../probes/index.ts'
-import { SERVICE_STATES, serviceStateFamily } from '../probes/service.ts'
+import { serviceStateFamily } from '../probes/service.ts'
+import { SERVICE_STATES } from '../probes/windows-facts.ts'
 
 /** What every run says, whatever was asked. Identity labels (host; or domain and resolver; or reference) come first. */
 export const runMetrics: readonly Metric<unknown, Result>[] = [
@@ -84,6 +85,15 @@ export const diagnosisMetrics: readonly Metric<unknown, Diagnosis>[] = [
     },
   },
   {
+    name: 'winkms_host_domain_info',
+    type: 'gauge',
+    help: 'A watched domain that expects the host, whose SRV records name it, or that the host is told to publish itself in; always 1. For joins.',
+    labels: ['host', 'domain'],
+    samples: ({ domains }, emit) => {
+      for (const domain of domains) emit(1, domain)
+    },
+  },
+  {
     ...serviceStateFamily,
     samples: ({ service: { state, source } }, emit) => {
       // What Windows itself says is exported by the service probe.
@@ -112,6 +122,13 @@ export const diagnosisMetrics: readonly Metric<unknown, Diagnosis>[] = [
     samples: ({ clockSources }, emit) => {
       for (const { source, agrees } of clockSources) emit(agrees, source)
     },
+  },
+  {
+    name: 'winkms_forecast_clients',
+    type: 'gauge',
+    help: 'What the count of the host comes to in 23 days, when it has forgotten all clients that have not asked for 7 days, unless they come back; absent unless the event log is known to have been read over more than 7 days, without a loss.',
+    labels: ['host'],
+    samples: ({ forecastClients }, emit) => emit(forecastClients),
   },
 ]
 
@@ -148,22 +165,57 @@ export const hostInfoFamily: Family = {
   labels: ['host', 'port', 'discovered'],
 }
 
+/** As `winkms_host_info`, for canaries. */
+export const clientInfoFamily: Family = {
+  name: 'winkms_client_info',
+  type: 'gauge',
+  help: 'A canary client with the labels that the configuration gives it; always 1.',
+  labels: ['client'],
+}
+
 export interface Section {
   readonly title: string
   readonly families: readonly Family[]
 }
 
+/** Diagnosis' metrics by what they are about. */
+function diagnosisFamilies(...names: readonly string[]): readonly Family[] {
+  return diagnosisMetrics.filter(({ name }) => names.includes(name))
+}
+
 export const SECTIONS: readonly Section[] = [
-  { title: 'Diagnosis: the answer', families: diagnosisMetrics.slice(0, 3) },
+  {
+    title: 'Diagnosis: the answer',
+    families: diagnosisFamilies(
+      'winkms_host_serving',
+      'winkms_diagnosis',
+      'winkms_diagnosis_client_error_info',
+      'winkms_host_domain_info',
+    ),
+  },
   { title: 'Every probe', families: [...runMetrics, hostInfoFamily] },
   { title: `port: ${probes.port.question}`, families: probes.port.metrics },
   { title: `srv: ${probes.srv.question}`, families: [...probes.srv.metrics, ...domainMetrics] },
   { title: `service: ${probes.service.question}`, families: probes.service.metrics },
   {
     title: `clock: ${probes.clock.question}`,
-    families: [...probes.clock.metrics, ...diagnosisMetrics.slice(4), ...constantMetrics],
+    families: [
+      ...probes.clock.metrics,
+      ...diagnosisFamilies(
+        'winkms_clock_drift_seconds',
+        'winkms_clock_drift_uncertainty_seconds',
+        'winkms_clock_source_agrees',
+      ),
+      ...constantMetrics,
+    ],
   },
   { title: `reference: ${probes.reference.question}`, families: probes.reference.metrics },
+  { title: `licensing: ${probes.licensing.question}`, families: probes.licensing.metrics },
+  {
+    title: `activity: ${probes.activity.question}`,
+    families: [...probes.activity.metrics, ...diagnosisFamilies('winkms_forecast_clients')],
+  },
+  { title: `client: ${probes.client.question}`, families: [...probes.client.metrics, clientInfoFamily] },
 ]
 
 /** Each family once, though several probes may add to it. */

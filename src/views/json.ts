@@ -1,4 +1,5 @@
 // The snapshot for programs: `/api/v1/...` and `diagnose --json`. Described by docs/openapi.yaml.
+import type { WindowsAccess } from '../config/targets.ts'
 import { fillIn, rowOf } from '../diagnosis/causes.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { checkSrv, clientErrorOf } from '../kms/srv.ts'
@@ -6,20 +7,28 @@ import { halfWidth, midpoint } from '../model/interval.ts'
 import type { Result } from '../model/result.ts'
 import type { ResultOf } from '../probes/index.ts'
 import { printable } from './printable.ts'
-import type { DomainView, HostView, Snapshot } from './snapshot.ts'
+import type { ClientView, DomainView, HostView, Snapshot } from './snapshot.ts'
 
 function time(seconds: number): string {
   return new Date(seconds * 1000).toISOString()
 }
 
+/** How Windows was asked; of the logon only its kind. */
+function accessJson(access: WindowsAccess): object {
+  if (access.via === 'local') return { via: access.via }
+  return { via: access.via, url: access.url, auth: access.credential?.auth ?? null }
+}
+
 export function diagnosisJson(diagnosis: Diagnosis): object {
-  const { host, serving, findings, service, drift, clockSources, clientErrors, domain } = diagnosis
-  const facts = { host: host.name, port: host.port, domain }
+  const { host, serving, findings, service, drift, clockSources, clientErrors, domains, forecastClients } =
+    diagnosis
+  const facts = { host: host.name, port: host.port, domain: domains[0] }
   return plain({
     host: host.name,
     port: host.port,
     discovered: host.discovered,
     labels: host.labels,
+    windows: host.windows === undefined ? null : accessJson(host.windows),
     serving: serving ?? null,
     causes: findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause),
     findings: findings.map((finding) => {
@@ -29,6 +38,7 @@ export function diagnosisJson(diagnosis: Diagnosis): object {
         title: row.title,
         verdict: finding.verdict,
         ...(finding.missing === undefined ? {} : { cannot_tell_because: finding.missing }),
+        ...(finding.warning === undefined ? {} : { warning: finding.warning }),
         for: finding.for.map(({ source, says, atSeconds }) => ({ source, says, at: time(atSeconds) })),
         against: finding.against.map(({ source, says, atSeconds }) => ({
           source,
@@ -49,6 +59,7 @@ export function diagnosisJson(diagnosis: Diagnosis): object {
       drift === undefined
         ? null
         : { drift_seconds: midpoint(drift), uncertainty_seconds: halfWidth(drift), sources: clockSources },
+    forecast_clients: forecastClients ?? null,
   })
 }
 
@@ -94,7 +105,11 @@ function domainJson({ name, consistent, results }: DomainView): object {
   return { domain: printable(name), consistent: consistent ?? null, resolvers: results.map(srvJson) }
 }
 
-export function hostsJson({ atSeconds, hosts, domains, nothingFound }: Snapshot): object {
+function clientJson({ name, result }: ClientView): object {
+  return { client: printable(name), last_run: result === undefined ? null : resultJson(result) }
+}
+
+export function hostsJson({ atSeconds, hosts, domains, clients, nothingFound }: Snapshot): object {
   return {
     at: time(atSeconds),
     hosts: hosts.map(({ diagnosis, sinceSeconds }) => ({
@@ -106,6 +121,7 @@ export function hostsJson({ atSeconds, hosts, domains, nothingFound }: Snapshot)
       causes: diagnosis.findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause),
     })),
     domains: domains.map(domainJson),
+    clients: clients.map(clientJson),
     nothing_found: nothingFound ?? null,
   }
 }

@@ -60,29 +60,49 @@ export function familyText(
 /** The lines of one subject's samples, by family name. */
 export type Lines = ReadonlyMap<string, string>
 
-/** Runs the metrics over a reading; `labels` are the target's own, and come first. */
+/** A target's own labels are the same run after run. */
+const heads = new WeakMap<Labels, { readonly pairs: string; readonly count: number }>()
+
+function headOf(labels: Labels): { readonly pairs: string; readonly count: number } {
+  const known = heads.get(labels)
+  if (known !== undefined) return known
+  const own = Object.entries(labels).map(([label, value]) => `${label}="${labelValue(value)}"`)
+  const head = { pairs: own.join(','), count: own.length }
+  heads.set(labels, head)
+  return head
+}
+
+/** Runs the metrics over a reading; `labels` are the target's own, and come first. Adds to `lines` where those are given. */
 export function writeLines<Subject, Reading>(
   metrics: readonly Metric<Subject, Reading>[],
   reading: Reading,
   subject: Subject,
   labels: Labels,
-): Lines {
-  const lines = new Map<string, string>()
-  const own = Object.entries(labels).map(([label, value]) => `${label}="${labelValue(value)}"`)
-  const head = own.join(',')
+  lines = new Map<string, string>(),
+): Map<string, string> {
+  const head = headOf(labels)
+  let text = ''
+  const add = (name: string, pairs: string, value: number): void => {
+    text += pairs === '' ? `${name} ${numberText(value)}\n` : `${name}{${pairs}} ${numberText(value)}\n`
+  }
   for (const metric of metrics) {
-    let text = lines.get(metric.name) ?? ''
-    const names = metric.labels.slice(own.length)
+    const { name, type } = metric
+    text = lines.get(name) ?? ''
     const emit: Emit = (value, ...values) => {
       if (value === undefined) return
-      let pairs = head
-      for (const [index, label] of names.entries()) {
-        pairs += `${pairs === '' ? '' : ','}${label}="${labelValue(values[index] ?? '')}"`
+      let { pairs } = head
+      if (type === 'histogram') {
+        const [suffix = '', bound] = values
+        if (bound !== undefined) pairs += `${pairs === '' ? '' : ','}le="${labelValue(bound)}"`
+        add(`${name}_${suffix}`, pairs, Number(value))
+        return
       }
-      text += `${metric.name}${pairs === '' ? '' : `{${pairs}}`} ${numberText(Number(value))}\n`
+      for (let index = head.count; index < metric.labels.length; index += 1)
+        pairs += `${pairs === '' ? '' : ','}${metric.labels[index]}="${labelValue(values[index - head.count] ?? '')}"`
+      add(name, pairs, Number(value))
     }
     metric.samples(reading, emit, subject)
-    if (text !== '') lines.set(metric.name, text)
+    if (text !== '') lines.set(name, text)
   }
   return lines
 }

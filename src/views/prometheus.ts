@@ -11,7 +11,10 @@ export interface SelfMetrics {
   readonly lag: Histogram<'probe'>
   readonly requests: Counter<'route' | 'code'>
   readonly refusedTargets: Counter<never>
+  readonly storageProblems: Counter<'kind'>
   readonly targets: Gauge<'probe'>
+  readonly interval: Gauge<'probe'>
+  readonly externalUrl: Gauge<'url'>
   readonly reloadSuccessful: Gauge<never>
   readonly reloadTimestamp: Gauge<never>
   render(format: Format): Promise<string>
@@ -96,6 +99,18 @@ export function createSelfMetrics(
       labelNames: ['probe'],
       registers,
     }),
+    interval: new Gauge({
+      name: 'winkms_exporter_probe_interval_seconds',
+      help: 'The longest time between two runs for one target that the schedule of a probe has; without targets absent.',
+      labelNames: ['probe'],
+      registers,
+    }),
+    externalUrl: new Gauge({
+      name: 'winkms_exporter_external_url_info',
+      help: 'Where browsers reach the exporter: --web.external-url, or the first address it listens on; always 1. For links in alerts.',
+      labelNames: ['url'],
+      registers,
+    }),
     reloadSuccessful: new Gauge({
       name: 'winkms_exporter_config_last_reload_successful',
       help: 'Whether the last attempt to load the configuration succeeded.',
@@ -104,6 +119,12 @@ export function createSelfMetrics(
     reloadTimestamp: new Gauge({
       name: 'winkms_exporter_config_last_reload_success_timestamp_seconds',
       help: 'When the configuration was last loaded successfully, Unix time.',
+      registers,
+    }),
+    storageProblems: new Counter({
+      name: 'winkms_exporter_storage_problems_total',
+      help: 'Files under --storage.path that could not be used or written, by kind: unusable, not_written.',
+      labelNames: ['kind'],
       registers,
     }),
     async render(format) {

@@ -1,9 +1,11 @@
 // The diagnosis for a person at a shell, tired, at 3 a.m.: the answer first, then what to do, then what it rests on.
-import { CAUSES, fillIn, rowOf, type Cause } from '../diagnosis/causes.ts'
+import { CAUSES, fillIn, rowOf, TREE, type Cause } from '../diagnosis/causes.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { CLIENT_ERRORS, type ClientErrorCode } from '../kms/error-codes.ts'
 import type { Evidence, Finding } from '../model/finding.ts'
+import type { Result } from '../model/result.ts'
 import { printable, utc } from './printable.ts'
+import { unasked } from './unasked.ts'
 
 export type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim'
 export type Paint = (colour: Colour, text: string) => string
@@ -22,33 +24,15 @@ const SERVING = {
 
 const MARKS = { named: ['red', 'FAIL'], ruled_out: ['green', ' ok '], unknown: ['yellow', ' ?  '] } as const
 
-/** The tree in the order in which a client meets the obstacles. */
-const TREE: readonly { readonly question: string; readonly causes: readonly Cause[] }[] = [
-  {
-    question: 'Does DNS lead clients to the host?',
-    causes: ['srv_missing', 'srv_stale', 'srv_wrong_port', 'host_record_wrong'],
-  },
-  { question: 'Can they reach it?', causes: ['host_unreachable', 'port_blocked'] },
-  { question: 'Does the KMS service answer?', causes: ['service_stopped', 'not_kms_listener'] },
-  { question: 'Do the clocks agree?', causes: ['clock_skew', 'exporter_clock_wrong'] },
-  {
-    question: 'May the host activate?',
-    causes: [
-      'kms_not_enabled',
-      'host_not_licensed',
-      'count_below_threshold',
-      'version_mismatch',
-      'event_log_unreadable',
-    ],
-  },
-]
+const WARNING = ['yellow', 'warn'] as const
 
 function evidenceLine({ says, source }: Evidence, paint: Paint): string {
   return `${printable(says)} ${paint('dim', `[${printable(source)}]`)}`
 }
 
 function whatToDo(diagnosis: Diagnosis, finding: Finding<Cause>, paint: Paint): string {
-  const { host, domain, clientErrors } = diagnosis
+  const { host, domains, clientErrors } = diagnosis
+  const [domain] = domains
   const facts = { host: printable(host.name), port: host.port, domain: domain && printable(domain) }
   const row = rowOf(finding.cause)
   const code = clientErrors.find(({ cause }) => cause === finding.cause)?.code as ClientErrorCode | undefined
@@ -68,14 +52,16 @@ function whatToDo(diagnosis: Diagnosis, finding: Finding<Cause>, paint: Paint): 
 }
 
 function branch(finding: Finding<Cause>, paint: Paint): string {
-  const [colour, mark] = MARKS[finding.verdict]
-  const { cause, verdict, missing } = finding
+  const { cause, verdict, missing, warning } = finding
+  const [colour, mark] = warning === undefined ? MARKS[verdict] : WARNING
   const says =
     verdict === 'named'
       ? paint('bold', CAUSES[cause].title)
-      : verdict === 'unknown'
-        ? `cannot tell: ${printable(missing ?? '')}`
-        : printable(finding.against[0]?.says ?? '')
+      : warning !== undefined
+        ? printable(warning)
+        : verdict === 'unknown'
+          ? `cannot tell: ${printable(missing ?? '')}`
+          : printable(finding.against[0]?.says ?? '')
   return `    ${paint(colour, mark)} ${cause.padEnd(22)} ${says}`
 }
 
@@ -92,7 +78,24 @@ function branches(findings: readonly Finding<Cause>[], paint: Paint): readonly s
   ]
 }
 
-export function diagnosisText(diagnosis: Diagnosis, paint: Paint, now: number): string {
+function couldNotBeAsked({ host }: Diagnosis, results: readonly Result[], paint: Paint): readonly string[] {
+  const lines = unasked(host, results).flatMap(
+    ({ subjects, failure: { reason, stage, detail }, itTakes }) => [
+      `    ${paint('yellow', printable(subjects.join(', ')))}: ${reason} at ${printable(stage)}`,
+      `      said         ${printable(detail)}`,
+      ...(itTakes === undefined ? [] : [`      it takes     ${itTakes}`]),
+    ],
+  )
+  return lines.length === 0 ? [] : ['', '  Could not be asked', ...lines]
+}
+
+/** `results`: the runs that the diagnosis rests on. `now`: Unix seconds. */
+export function diagnosisText(
+  diagnosis: Diagnosis,
+  results: readonly Result[],
+  paint: Paint,
+  now: number,
+): string {
   const { host, serving, findings } = diagnosis
   const [colour, word] = SERVING[String(serving) as keyof typeof SERVING]
   const named = findings.filter(({ verdict }) => verdict === 'named')
@@ -106,9 +109,13 @@ export function diagnosisText(diagnosis: Diagnosis, paint: Paint, now: number): 
   ])
   return [
     `${paint('bold', printable(host.name))} port ${host.port}: ${paint(colour, word)}   ${paint('dim', utc(now))}`,
-    ...(named.length === 0 ? [] : ['', ...named.map((finding) => whatToDo(diagnosis, finding, paint))]),
+    ...(named.length > 0 ? ['', ...named.map((finding) => whatToDo(diagnosis, finding, paint))] : []),
+    ...(named.length === 0 && serving === false
+      ? ['', '  Cannot tell why. What is missing stands beside each cause.']
+      : []),
     '',
     ...tree,
+    ...couldNotBeAsked(diagnosis, results, paint),
     '',
   ].join('\n')
 }

@@ -1,6 +1,7 @@
 // The built command from outside: what it prints where, and how it ends. Nothing here watches a host.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -183,6 +184,37 @@ describe('serve that cannot start ends with 1 and says why', () => {
     expect([ending, out]).toEqual([1, ''])
     expect(err).toMatch(/^[^\n]*address already in use[^\n]*\n$/)
     expect(err).toContain(`127.0.0.1:${taken}`)
+  })
+})
+
+describe('diagnose for programs', () => {
+  it('says which exporter on which system it was, beside all that was asked and answered', async () => {
+    const name = 'kms01.corp.example'
+    const path = await file(
+      'diagnose.yml',
+      `hosts: [{ name: ${name}, connect_to: 127.0.0.1, port: ${await freePort()} }]
+domains: []
+probes: { clock: { sources: [http], ports: { http: ${await freePort()} } } }
+`,
+    )
+    const storage = join(folder, 'nothing-kept')
+    const argv = ['diagnose', name, '--json', `--config.file=${path}`, `--storage.path=${storage}`]
+    const { ending, out, err } = await run(argv)
+    expect([ending, err]).toEqual([1, ''])
+    const [report] = JSON.parse(out) as [{ results: { probe: string }[] }]
+    expect(report).toMatchObject({
+      exporter: {
+        version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+        revision: expect.any(String),
+        node: process.version,
+        platform: process.platform,
+      },
+      host: name,
+      serving: false,
+    })
+    expect(report.results.map(({ probe }) => probe).toSorted()).toEqual(['clock', 'port'])
+    // It reads what the daemon keeps, and makes nothing.
+    expect(existsSync(storage)).toBe(false)
   })
 })
 

@@ -146,6 +146,7 @@ describe('parseWebFlags', () => {
       telemetryPath: '/metrics',
       routePrefix: '',
       linkPrefix: '',
+      externalUrl: undefined,
       enableLifecycle: false,
       probeAllow: [],
       timeoutOffsetSeconds: 0.5,
@@ -153,7 +154,10 @@ describe('parseWebFlags', () => {
   })
 
   it.each([
-    [['--web.external-url=https://mon.example/kms/'], { routePrefix: '/kms', linkPrefix: '/kms' }],
+    [
+      ['--web.external-url=https://mon.example/kms/'],
+      { routePrefix: '/kms', linkPrefix: '/kms', externalUrl: 'https://mon.example/kms' },
+    ],
     [['--web.external-url=http://mon.example'], { routePrefix: '', linkPrefix: '' }],
     [
       ['--web.external-url=https://mon.example/kms', '--web.route-prefix=/'],

@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import { exampleConfig } from '../../src/config/example.ts'
 import { formatProblem, parseConfig } from '../../src/config/load.ts'
 import { renderConfig } from '../../src/config/mask.ts'
-import { estates } from './estate.ts'
+import { estates, stubEstatePassword } from './estate.ts'
 
 const CANARY = 'xK7canaryQ'
 const options = { file: 'winkms.yml', checkCron: () => undefined }
@@ -93,6 +93,7 @@ credentials:
 describe('any text', () => {
   beforeAll(() => {
     vi.stubEnv('WINKMS_TEST_PASSWORD', CANARY)
+    stubEstatePassword(CANARY)
   })
   afterAll(() => {
     vi.unstubAllEnvs()
@@ -114,7 +115,7 @@ describe('any text', () => {
     fc.assert(
       fc.property(
         fc.jsonValue(),
-        fc.constantFrom('hosts', 'domains', 'credentials', 'probes', 'resolvers', 'limits'),
+        fc.constantFrom('hosts', 'clients', 'domains', 'credentials', 'probes', 'resolvers', 'limits'),
         (value, key) => {
           outcome(stringify({ [key]: value }))
           outcome(stringify({ [key]: [value] }))
@@ -123,6 +124,28 @@ describe('any text', () => {
         },
       ),
       { numRuns: 100 },
+    )
+  })
+
+  it('gets one where any value stands in a way to Windows or a logon', () => {
+    const any = (keys: readonly string[]) =>
+      fc.dictionary(
+        fc.constantFrom(...keys),
+        fc.oneof(fc.jsonValue(), fc.constantFrom('.', '', 'a', 'http://a/')),
+      )
+    const ways = any(['url', 'credentials', 'allow_unencrypted', 'registry', 'tls'])
+    const files = ['password_file', 'keytab_file', 'cache_file', 'certificate_file', 'key_file']
+    const logons = any(['username', 'password_env', ...files])
+    const tls = any(['ca_file', 'server_name', 'fingerprint'])
+    const via = fc.oneof(fc.constantFrom('windows_exporter', 'winrm', 'local'), fc.jsonValue())
+    const auth = fc.oneof(fc.constantFrom('basic', 'ntlm', 'kerberos', 'certificate'), fc.jsonValue())
+    fc.assert(
+      fc.property(ways, tls, logons, via, auth, (way, tls, logon, via, auth) => {
+        const windows = { tls, ...way, via }
+        const hosts = [{ name: 'a.b', windows, serves: [via], probes: { activity: { first_read: auth } } }]
+        outcome(stringify({ hosts, clients: hosts, credentials: { a: { ...logon, auth } } }))
+      }),
+      { numRuns: 300 },
     )
   })
 
@@ -136,7 +159,9 @@ describe('any text', () => {
   it('that is valid loads, with no problem', () => {
     fc.assert(
       fc.property(estates, (estate) => {
-        expect(outcome(stringify(estate)).problems).toEqual([])
+        const { config, problems } = outcome(stringify(estate))
+        expect(problems).toEqual([])
+        expect(JSON.stringify(config)).not.toContain(CANARY)
       }),
       { numRuns: 200 },
     )

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 
 import { exampleConfig } from '../../src/config/example.ts'
 import { configJsonSchema } from '../../src/config/json-schema.ts'
+import { parseConfig } from '../../src/config/load.ts'
+import { CLIENT_OSES } from '../../src/kms/client-os.ts'
 import { estates } from './estate.ts'
 
 type Node = Readonly<Record<string, unknown>>
@@ -24,13 +26,14 @@ const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
 }
 
 /** As much of a JSON Schema validator as our schema needs; a keyword that it does not know is an error. */
-function isValid(node: Node, value: unknown): boolean {
+function isValid(node: Node | boolean, value: unknown): boolean {
+  if (typeof node === 'boolean') return node
   return Object.entries(node).every(([keyword, wanted]) => {
     switch (keyword) {
       case 'type':
         return TYPES[String(wanted)]?.(value) ?? false
       case 'properties':
-        return Object.entries(wanted as Record<string, Node>).every(
+        return Object.entries(wanted as Record<string, Node | boolean>).every(
           ([key, node]) => !isNode(value) || !(key in value) || isValid(node, value[key]),
         )
       case 'required':
@@ -57,6 +60,8 @@ function isValid(node: Node, value: unknown): boolean {
         return typeof value !== 'number' || value <= Number(wanted)
       case 'pattern':
         return typeof value !== 'string' || new RegExp(String(wanted), 'u').test(value)
+      case 'const':
+        return value === wanted
       case 'enum':
         return (wanted as unknown[]).includes(value)
       case 'anyOf':
@@ -106,6 +111,7 @@ describe('the JSON Schema', () => {
 
   for (const name of [
     'key-missing',
+    'key-of-another-way',
     'key-unknown',
     'label-reserved',
     'list-empty',
@@ -124,23 +130,105 @@ describe('the JSON Schema', () => {
     })
   }
 
+  for (const [why, windows] of [
+    ['windows_exporter without url', { via: 'windows_exporter' }],
+    ['windows_exporter with registry', { via: 'windows_exporter', url: 'http://a.b/', registry: true }],
+    ['winrm without credentials', { via: 'winrm', url: 'https://a.b/wsman' }],
+    ['local with url', { via: 'local', url: 'https://a.b/wsman' }],
+    ['no via', { url: 'https://a.b/wsman' }],
+  ] as const) {
+    it(`refuses windows: ${why}`, () => {
+      expect(isValid(configJsonSchema(), { hosts: [{ name: 'a.b', windows }] })).toBe(false)
+    })
+  }
+
+  for (const [why, logon, valid] of [
+    ['basic with a password', { auth: 'basic', username: 'u', password_file: 'f' }, true],
+    ['ntlm with a password', { auth: 'ntlm', username: 'u', password_env: 'E' }, true],
+    [
+      'ntlm with two passwords',
+      { auth: 'ntlm', username: 'u', password_env: 'E', password_file: 'f' },
+      false,
+    ],
+    ['ntlm without a password', { auth: 'ntlm', username: 'u' }, false],
+    ['basic without a name', { auth: 'basic', password_file: 'f' }, false],
+    ['kerberos alone', { auth: 'kerberos' }, true],
+    ['kerberos with a keytab', { auth: 'kerberos', username: 'u', keytab_file: 'f' }, true],
+    ['kerberos with a password', { auth: 'kerberos', username: 'u', password_file: 'f' }, false],
+    ['certificate with its key', { auth: 'certificate', certificate_file: 'c', key_file: 'k' }, true],
+    ['certificate without its key', { auth: 'certificate', certificate_file: 'c' }, false],
+    [
+      'certificate with a name',
+      { auth: 'certificate', certificate_file: 'c', key_file: 'k', username: 'u' },
+      false,
+    ],
+  ] as const) {
+    it(`${valid ? 'takes' : 'refuses'} ${why}`, () => {
+      expect(isValid(configJsonSchema(), { credentials: { a: logon } })).toBe(valid)
+    })
+  }
+
+  it('agrees with loading about which keys go together', () => {
+    const WRONG = /means nothing to (via|auth) |^has (no|neither) |besides password_file/
+    const some = (all: Node) => fc.subarray(Object.entries(all)).map((entries) => Object.fromEntries(entries))
+    const ways = some({
+      url: 'https://a.b/',
+      credentials: 'a',
+      allow_unencrypted: false,
+      registry: true,
+      tls: {},
+    })
+    const logons = some({
+      username: 'u',
+      password_file: 'f',
+      password_env: 'E',
+      cache_file: 'f',
+      certificate_file: 'f',
+      key_file: 'f',
+    })
+    const via = fc.constantFrom('windows_exporter', 'winrm', 'local')
+    const auth = fc.constantFrom('basic', 'ntlm', 'kerberos', 'certificate')
+    const agrees = (file: unknown): void => {
+      const { problems } = parseConfig(stringify(file), { file: 'winkms.yml', checkCron: () => undefined })
+      const wrong = problems.filter(({ message }) => WRONG.test(message)).map(({ message }) => message)
+      expect(isValid(configJsonSchema(), file), wrong.join('; ')).toBe(wrong.length === 0)
+    }
+    fc.assert(
+      fc.property(via, ways, auth, logons, (via, way, auth, logon) => {
+        agrees({ hosts: [{ name: 'a.b', windows: { via, ...way } }] })
+        agrees({ credentials: { a: { auth, ...logon } } })
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   it('requires nothing but what has no default', () => {
     expect(configJsonSchema()['required']).toBeUndefined()
     expect(at(...HOST)['required']).toEqual(['name'])
-    expect(at(...HOST, 'properties', 'windows')['required']).toEqual(['via', 'url'])
+    expect(at(...HOST, 'properties', 'windows')['required']).toEqual(['via'])
     expect(at('properties', 'domains', 'items')['required']).toEqual(['name'])
-    expect(at(...CREDENTIAL)['required']).toEqual(['auth', 'username'])
-    expect(at(...CREDENTIAL)['oneOf']).toEqual([
-      { required: ['password_file'] },
-      { required: ['password_env'] },
-    ])
+    expect(at(...CREDENTIAL)['required']).toEqual(['auth'])
+    expect(at('properties', 'clients', 'items')['required']).toEqual(['name', 'windows'])
   })
 
   it('knows the closed sets', () => {
     const sources = at('properties', 'probes', 'properties', 'clock', 'properties', 'sources', 'items')
-    expect(sources['enum']).toEqual(['smb2', 'ntp', 'http', 'ntlm'])
-    expect(at(...HOST, 'properties', 'windows', 'properties', 'via')['enum']).toEqual(['windows_exporter'])
-    expect(at(...CREDENTIAL, 'properties', 'auth')['enum']).toEqual(['basic'])
+    expect(sources['enum']).toEqual(['smb2', 'ntp', 'http', 'ntlm', 'cim'])
+    expect(at(...HOST, 'properties', 'windows', 'properties', 'via')['enum']).toEqual([
+      'windows_exporter',
+      'winrm',
+      'local',
+    ])
+    expect(
+      at('properties', 'clients', 'items', 'properties', 'windows', 'properties', 'via')['enum'],
+    ).toEqual(['winrm', 'local'])
+    expect(at(...CREDENTIAL, 'properties', 'auth')['enum']).toEqual([
+      'basic',
+      'ntlm',
+      'kerberos',
+      'certificate',
+    ])
+    expect(at(...HOST, 'properties', 'serves', 'items')['enum']).toEqual(CLIENT_OSES)
     expect(at('properties', 'domains', 'items', 'properties', 'unexpected')).toMatchObject({
       enum: ['error', 'ignore'],
       default: 'error',
@@ -159,7 +247,9 @@ describe('the JSON Schema', () => {
       'ntp',
       'http',
       'ntlm',
+      'cim',
     ])
+    expect(at(...probes, 'activity', 'properties', 'first_read')['default']).toBe('30d')
     expect(at(...HOST, 'properties', 'port')).toMatchObject({
       type: 'integer',
       minimum: 1,

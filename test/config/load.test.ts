@@ -31,6 +31,7 @@ function lines(text: string): readonly string[] {
 
 const DEFAULTS: Config = {
   hosts: [],
+  clients: [],
   credentials: {},
   probes: {
     port: { schedule: { kind: 'every', seconds: 15 }, timeout: 5 },
@@ -39,10 +40,13 @@ const DEFAULTS: Config = {
     clock: {
       schedule: { kind: 'every', seconds: 60 },
       timeout: 5,
-      sources: ['smb2', 'ntp', 'http', 'ntlm'],
+      sources: ['smb2', 'ntp', 'http', 'ntlm', 'cim'],
       ports: { smb2: 445, ntp: 123, http: 5985, ntlm: 5985 },
       references: [],
     },
+    licensing: { schedule: { kind: 'every', seconds: 300 }, timeout: 20 },
+    activity: { schedule: { kind: 'every', seconds: 60 }, timeout: 20, first_read: 30 * 86_400 },
+    client: { schedule: { kind: 'every', seconds: 600 }, timeout: 20 },
   },
   limits: { concurrency: 256, per_host: 4, discovered_hosts: 100 },
   discovery: { from_srv: true },

@@ -3,18 +3,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import * as fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { stringify } from 'yaml'
 
 import { exampleConfig } from '../../src/config/example.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { renderConfig } from '../../src/config/mask.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { estates } from './estate.ts'
+import { estates, stubEstatePassword } from './estate.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'winkms-mask-'))
+beforeAll(() => {
+  stubEstatePassword('CanaryValue')
+})
 afterAll(() => {
   rmSync(directory, { recursive: true })
+  vi.unstubAllEnvs()
 })
 const options = { file: join(directory, 'winkms.yml'), checkCron: () => undefined }
 
@@ -32,6 +36,7 @@ describe('the rendered configuration', () => {
       ),
     ).toBe(
       `hosts: []
+clients: []
 credentials: {}
 probes:
   port:
@@ -51,12 +56,23 @@ probes:
       - ntp
       - http
       - ntlm
+      - cim
     ports:
       smb2: 445
       ntp: 123
       http: 5985
       ntlm: 5985
     references: []
+  licensing:
+    schedule: 5m
+    timeout: 20s
+  activity:
+    schedule: 1m
+    timeout: 20s
+    first_read: 30d
+  client:
+    schedule: 10m
+    timeout: 20s
 limits:
   concurrency: 256
   per_host: 4

@@ -130,6 +130,42 @@ describe('a schedule', () => {
   })
 })
 
+describe('how much is read at first', () => {
+  it('is an hour to sixty days', () => {
+    expect(
+      ['1h', '60d', '36h', '59m59s', '60d1s', '30', 'x'].map((text) => values.parseFirstRead(text).value),
+    ).toEqual([3600, 60 * 86_400, 129_600, undefined, undefined, undefined, undefined])
+  })
+})
+
+describe('a fingerprint', () => {
+  const digits = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+  it('is 64 digits in lower case, however it is written', () => {
+    for (const text of [digits, digits.toUpperCase(), digits.replaceAll(/..(?=.)/g, '$&:')])
+      expect(values.parseFingerprint(text).value).toBe(digits)
+  })
+
+  for (const text of [
+    '',
+    digits.slice(1),
+    `${digits}0`,
+    `${digits.slice(1)}g`,
+    `sha256 Fingerprint=${digits}`,
+  ]) {
+    it(`${JSON.stringify(text)} is none`, () => {
+      expect(values.parseFingerprint(text).value).toBeUndefined()
+    })
+  }
+
+  it('of SHA-1, as Windows shows it, is named as such', () => {
+    expect(values.parseFingerprint('DA39A3EE5E6B4B0D3255BFEF95601890AFD80709')).toEqual({
+      problem: 'is a SHA-1 fingerprint',
+      hint: 'give the SHA-256: openssl x509 -noout -fingerprint -sha256',
+    })
+  })
+})
+
 describe('the nearest word', () => {
   const keys = ['schedule', 'timeout', 'password_file', 'password_env', 'port']
 

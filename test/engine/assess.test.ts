@@ -3,6 +3,7 @@ import { schema } from '../../src/config/schema.ts'
 import { hostNamed, type Host } from '../../src/config/targets.ts'
 import { createAssessor, evidenceOf, sharedEvidence } from '../../src/engine/assess.ts'
 import { createStore } from '../../src/engine/store.ts'
+import type { Result } from '../../src/model/result.ts'
 import { taskOf } from './support.ts'
 
 const config = schema.parse({})
@@ -81,6 +82,9 @@ it('the evidence about a host is its own results, and what was found of domains 
     ['clock', 'kms01'],
     ['srv', 'corp.example @ 192.0.2.1:53'],
     ['reference', 'ntp.corp.example'],
+    ['licensing', 'kms01'],
+    ['activity', 'kms01'],
+    ['activity', 'kms02'],
   ].map(([probe = '', key = '']) => ({
     probe,
     target: taskOf({ key }).target,
@@ -91,13 +95,24 @@ it('the evidence about a host is its own results, and what was found of domains 
     reading: `${probe} ${key}`,
   }))
   for (const result of results) store.put(result)
+  const canaries = ['kms01', 'kms02', undefined].map((host, index) => ({
+    ...results[0],
+    probe: 'client',
+    target: taskOf({ key: `pc${index}` }).target,
+    reading: { kms: host === undefined ? undefined : { host, port: 1688, discoveredBy: 'dns' } },
+  }))
+  for (const canary of canaries) store.put(canary as Result)
   const host = hostOf('kms01')
   expect(evidenceOf(host, store, sharedEvidence(store))).toEqual({
     host,
     port: results[0],
     clock: results[2],
     service: undefined,
+    licensing: results[5],
+    activity: results[6],
     srv: [results[3]],
     references: [results[4]],
+    // Those that ask this host, and nobody else's.
+    clients: [canaries[0]],
   })
 })

@@ -72,6 +72,24 @@ describe('the calendar', () => {
     expect(fired).toHaveLength(4)
   })
 
+  it('asks its timer for whole milliseconds, however little is left', () => {
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    for (const [left, whole] of [
+      [1.6, 2],
+      [1.4, 1],
+      [0.3, 0],
+      [1e-6, 0],
+      [9.1e-10, 0],
+      [-5, 0],
+    ] as const) {
+      const soon = createCalendar({ ...systemClock, monotonicSeconds: () => 1.5 - left / 1000 }, () => {})
+      soon.put('item', 1.5)
+      expect(set.mock.lastCall?.[1], `${left} ms left`).toBe(whole)
+      soon.stop()
+    }
+    set.mockRestore()
+  })
+
   it('says nothing more once stopped, and leaves no timer', () => {
     calendar.put('soon', now() + 0.5)
     calendar.put('later', now() + 5)

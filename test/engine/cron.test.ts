@@ -35,7 +35,14 @@ describe('a cron expression', () => {
     ['0 0 * * * *', 3_600],
     ['0 0 4 * * *', 86_400],
   ])('%s fires %i seconds apart', (expression, seconds) => {
-    expect(createTicker(silentLog).gapSeconds(expression)).toBe(seconds)
+    const ticker = createTicker(silentLog)
+    expect(ticker.gapSeconds(expression)).toBe(seconds)
+    expect(ticker.longestGapSeconds(expression)).toBe(seconds)
+  })
+
+  it('knows how long an expression rests at most', () => {
+    // From Friday at 17 to Monday at 9.
+    expect(createTicker(silentLog).longestGapSeconds('0 0 9-17 * * 1-5')).toBe(64 * 3_600)
   })
 })
 

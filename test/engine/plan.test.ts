@@ -15,7 +15,10 @@ const DOCUMENT = {
   hosts: [
     { ...HOST, windows: { via: 'windows_exporter', url: 'http://kms01.corp.example:9182/metrics' } },
     { name: 'kms02.corp.example' },
+    { name: 'kms03.corp.example', windows: { via: 'winrm', credentials: 'reader' } },
   ],
+  clients: [{ name: 'pc1.corp.example', windows: { via: 'winrm', credentials: 'reader' } }],
+  credentials: { reader: { auth: 'kerberos' } },
   domains: [{ name: 'corp.example', resolvers: ['192.0.2.1', '192.0.2.2:5353'] }],
   probes: { clock: { references: ['ntp.corp.example'] } },
 }
@@ -33,6 +36,10 @@ describe('the plan', () => {
         'srv/corp.example @ 192.0.2.1:53',
         'srv/corp.example @ 192.0.2.2:5353',
         'reference/ntp.corp.example',
+        ...['port', 'service', 'clock', 'licensing', 'activity'].map(
+          (probe) => `${probe}/kms03.corp.example`,
+        ),
+        'client/pc1.corp.example',
       ].toSorted(),
     )
   })

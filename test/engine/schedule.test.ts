@@ -273,6 +273,36 @@ describe('a reload', () => {
     rig.scheduler.stop()
   })
 
+  it('asks soon what is another question now, though the old one is still being asked', async () => {
+    const rig = rigOf(lasting(20))
+    rig.set([
+      taskOf({ key: 'a', every: 3_600, timeoutSeconds: 30 }),
+      taskOf({ key: 'b', every: '0 0 4 * * *', timeoutSeconds: 30 }),
+    ])
+    await pass(4)
+    const began = now()
+    const changed = [
+      taskOf({ key: 'a', every: 3_600, timeoutSeconds: 31 }),
+      taskOf({ key: 'b', every: '0 0 4 * * *', timeoutSeconds: 31 }),
+    ]
+    rig.set(changed)
+    await pass(20)
+    for (const key of ['a', 'b']) expect(rig.startsOf(key).filter((at) => at > began)).toHaveLength(1)
+    await pass(60)
+    expect(rig.started).toHaveLength(4)
+    rig.scheduler.stop()
+  })
+
+  it('of what has been stopped begins nothing, and has nobody tick', async () => {
+    const rig = rigOf()
+    rig.set(hosts(1))
+    rig.scheduler.stop()
+    rig.set([...hosts(2), taskOf({ key: 'c', every: '0 0 4 * * *' })])
+    expect(rig.ticker.listening()).toEqual([])
+    await pass(60)
+    expect(rig.started).toEqual([])
+  })
+
   it('that takes a target away and one that brings it back do not have it asked twice at once', async () => {
     let running = 0
     let most = 0

@@ -55,6 +55,24 @@ describe('the store', () => {
     expect(store.all('clock')).toHaveLength(1)
   })
 
+  it('remembers what was last said of whether KMS is enabled, until the probe is gone', () => {
+    const store = createStore()
+    const said = (kmsEnabled: boolean | undefined): Result => {
+      const { failure: _, ...result } = resultOf('licensing', 'a', 1)
+      return { ...result, reading: { kms: { service: { kmsEnabled } } } }
+    }
+    const enabled = said(true)
+    for (const later of [enabled, said(undefined), resultOf('licensing', 'a', 2, 'failed')]) {
+      store.put(later)
+      expect(store.lastLicences('a')).toBe(enabled)
+    }
+    expect(store.lastLicences('b')).toBeUndefined()
+    store.delete('port', 'a')
+    expect(store.lastLicences('a')).toBe(enabled)
+    store.delete('licensing', 'a')
+    expect(store.lastLicences('a')).toBeUndefined()
+  })
+
   it('keeps the last 100 failures, newest first, when what failed is answered again or gone', () => {
     const store = createStore()
     for (let index = 0; index < 250; index++) {

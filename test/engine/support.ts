@@ -58,6 +58,7 @@ export function fakeTicker(gapSeconds = 3600): FakeTicker {
       }
     },
     gapSeconds: () => gapSeconds,
+    longestGapSeconds: () => gapSeconds,
     fire(expression) {
       for (const entry of ticks) if (entry.expression === expression) entry.tick()
     },

@@ -1,11 +1,19 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import { systemClock } from '../../src/io/clock.ts'
-import { openHttp, type HttpAnswer, type HttpPeer, type HttpRequest } from '../../src/io/http.ts'
+import {
+  openConnection,
+  openHttp,
+  type HttpAnswer,
+  type HttpPeer,
+  type HttpRequest,
+} from '../../src/io/http.ts'
 import { BAD_TCP_PEERS, startBadPeer } from '../../src/lab/bad-peer.ts'
 import { listenServer, type Listener } from '../../src/lab/listener.ts'
 import {
@@ -72,7 +80,7 @@ describe('a request', () => {
     expect(answer).toMatchObject({
       status: 401,
       headers: { 'www-authenticate': 'Negotiate', date: 'Tue, 15 Nov 1994 08:12:31 GMT' },
-      body: 'n\u00f6',
+      body: Buffer.from('n\u00f6'),
     })
     expect(seen[0]).toMatchObject({
       method: 'POST',
@@ -100,7 +108,7 @@ describe('a request', () => {
     const answer = await session.ask(GET, ENOUGH)
     expect(session.connectSeconds).toBe(1)
     expect([answer.sent.monotonicSeconds, answer.received.monotonicSeconds]).toEqual([3, 4])
-    expect(answer.body).toBe('first second')
+    expect(String(answer.body)).toBe('first second')
   })
 
   it('by HEAD has no body, and the next one uses the same connection', async () => {
@@ -112,7 +120,7 @@ describe('a request', () => {
     const session = await open(await during(listenServer(server, LOOPBACK)))
     const bodies = []
     for (const request of [HEAD, GET, HEAD, { ...GET, path: '/again' }])
-      bodies.push((await session.ask(request, ENOUGH)).body)
+      bodies.push(String((await session.ask(request, ENOUGH)).body))
     expect(bodies).toEqual(['', 'GET /metrics', '', 'GET /again'])
     expect(connections).toBe(1)
   })
@@ -134,14 +142,14 @@ describe('a request', () => {
     )
     server.on('connection', () => connections++)
     const session = await open(await during(listenServer(server, LOOPBACK)))
-    expect((await session.ask(GET, ENOUGH)).body).toBe('bye')
+    expect(String((await session.ask(GET, ENOUGH)).body)).toBe('bye')
     expect(await reasonOf(session.ask(GET, ENOUGH))).toBe('connect_reset')
     expect(connections).toBe(1)
   })
 
   it('takes a body of exactly the most bytes, and none that is larger', async () => {
     const peer = await serve((_request, response) => response.end('x'.repeat(1_000)))
-    expect((await ask(peer, GET, 1_000)).body).toHaveLength(1_000)
+    expect(String((await ask(peer, GET, 1_000)).body)).toHaveLength(1_000)
     expect(await failureOf(ask(peer, GET, 999))).toMatchObject({
       reason: 'too_large',
       message: expect.stringContaining('999 bytes'),
@@ -283,8 +291,8 @@ describe('TLS', () => {
   ] as const)('is trusted with a certificate for %s', async ([, name, host, serverName], context) => {
     const { peer, ca } = await certified(context, { names: [name] })
     const session = await open(peer, { host, tls: { ca, serverName } })
-    expect((await session.ask(GET, ENOUGH)).body).toBe('sealed')
-    expect((await session.ask(GET, ENOUGH)).body).toBe('sealed')
+    expect(String((await session.ask(GET, ENOUGH)).body)).toBe('sealed')
+    expect(String((await session.ask(GET, ENOUGH)).body)).toBe('sealed')
   })
 
   it.for([
@@ -325,6 +333,124 @@ describe('TLS', () => {
       reason: 'timeout',
       message: expect.stringContaining('TLS handshake'),
     })
+    await peer.stop()
+    await expectHandles({})
+  })
+})
+
+describe('a connection that outlives its visit', () => {
+  const hold = (endpoint: Listener, seconds = AMPLE_SECONDS) =>
+    openConnection({ endpoint, host: 'kms01.corp.example' }, deadlineOf(seconds), systemClock)
+
+  const asks = (connection: Awaited<ReturnType<typeof hold>>, seconds = AMPLE_SECONDS) =>
+    connection.ask({ method: 'POST', path: '/wsman', body: 'x' }, ENOUGH, deadlineOf(seconds))
+
+  it('serves later visits, each with its own deadline, and counts its answers', async () => {
+    const peer = await serve((_request, response) => response.end('answer'))
+    const opening = deadlineOf(AMPLE_SECONDS)
+    const connection = await openConnection({ endpoint: peer, host: 'x' }, opening, systemClock)
+    opening.close()
+    expect([connection.closed, connection.answered]).toEqual([false, 0])
+    for (const count of [1, 2, 3]) {
+      const deadline = deadlineOf(AMPLE_SECONDS)
+      const answer = await connection.ask({ method: 'POST', path: '/wsman', body: 'x' }, ENOUGH, deadline)
+      deadline.close()
+      expect(String(answer.body)).toBe('answer')
+      expect([connection.closed, connection.answered]).toEqual([false, count])
+    }
+    connection.close()
+    expect(connection.closed).toBe(true)
+    expect(await reasonOf(asks(connection))).toBe('connect_reset')
+  })
+
+  it('is closed by a deadline that ends amid an answer, and by nothing asked before', async () => {
+    let question = 0
+    const peer = await serve((_request, response) => {
+      if (++question === 1) response.end('answer')
+      else response.write('half of')
+    })
+    const connection = await hold(peer)
+    await asks(connection)
+    expect(await reasonOf(asks(connection, 0.1))).toBe('timeout')
+    expect([connection.closed, connection.answered]).toEqual([true, 2])
+  })
+
+  it('is not asked when no time is left, and stays', async () => {
+    const peer = await serve((_request, response) => response.end('answer'))
+    const connection = await hold(peer)
+    const over = deadlineOf(AMPLE_SECONDS)
+    over.close()
+    expect(await reasonOf(connection.ask(GET, ENOUGH, over))).toBe('timeout')
+    expect(connection.closed).toBe(false)
+    expect(String((await asks(connection)).body)).toBe('answer')
+    connection.close()
+  })
+
+  it('knows at once that an answer was the last, and that nobody answered what was hung up on', async () => {
+    const last = await serve((_request, response) => response.setHeader('connection', 'close').end('bye'))
+    const closing = await hold(last)
+    expect(String((await asks(closing)).body)).toBe('bye')
+    expect([closing.closed, closing.answered]).toEqual([true, 1])
+    const rude = await serve((request) => request.socket.destroy())
+    const cut = await hold(rude)
+    expect(await reasonOf(asks(cut))).toBe('connect_reset')
+    expect([cut.closed, cut.answered]).toEqual([true, 0])
+  })
+
+  it('notices that the peer closed it while it stood idle', async () => {
+    const server = createServer((_request, response) => response.end('answer'))
+    const peer = await during(listenServer(server, LOOPBACK))
+    const connection = await hold(peer)
+    await asks(connection)
+    server.closeIdleConnections()
+    await expect.poll(() => connection.closed).toBe(true)
+    expect(await reasonOf(asks(connection))).toBe('connect_reset')
+    expect(connection.answered).toBe(1)
+  })
+
+  it('is closed after an answer that is too large', async () => {
+    const peer = await serve((_request, response) => response.end('x'.repeat(2_000)))
+    const connection = await hold(peer)
+    const request = { method: 'POST', path: '/', body: 'x' } as const
+    expect(await reasonOf(connection.ask(request, 1_000, deadlineOf(AMPLE_SECONDS)))).toBe('too_large')
+    expect(connection.closed).toBe(true)
+  })
+
+  it("has the peer's certificate, and shows ours to who asks for it", async (context) => {
+    const { files, ca } = await certified(context, { names: ['DNS:kms01.corp.example'] })
+    const [certificate, key] = await Promise.all(
+      [files.certificateFile, files.keyFile].map((file) => readFile(file, 'utf8')),
+    )
+    if (certificate === undefined || key === undefined) throw new Error('no certificate')
+    const server = createTlsServer(
+      { cert: certificate, key, ca, requestCert: true, rejectUnauthorized: false },
+      (request, response) => {
+        const { socket } = request
+        const shown =
+          socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.fingerprint256 : undefined
+        response.end(shown ?? 'nothing')
+      },
+    )
+    const peer = await during(listenServer(server, LOOPBACK))
+    const { fingerprint256, raw } = new X509Certificate(certificate)
+    for (const [client, shown] of [
+      [undefined, 'nothing'],
+      [{ certificate, key }, fingerprint256],
+    ] as const) {
+      const http = { endpoint: peer, host: 'kms01.corp.example', tls: { ca, client } }
+      const connection = await openConnection(http, deadlineOf(AMPLE_SECONDS), systemClock)
+      expect(connection.peerCertificate).toEqual(raw)
+      expect(String((await asks(connection)).body)).toBe(shown)
+      connection.close()
+    }
+  })
+
+  it('has no certificate without TLS, and leaves no socket when it is closed unused', async () => {
+    await expectHandles({})
+    const peer = await serve((_request, response) => response.end())
+    const connection = await hold(peer)
+    expect(connection.peerCertificate).toBeUndefined()
+    connection.close()
     await peer.stop()
     await expectHandles({})
   })

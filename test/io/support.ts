@@ -84,3 +84,6 @@ export async function expectHandles(
   while (!isDeepStrictEqual(openHandles(kinds), before) && performance.now() < patienceEnds) await pause(5)
   expect(openHandles(kinds)).toEqual(before)
 }
+
+/** Of a logon without a guard. */
+export const UNGUARDED = { password: undefined, beforeProof: async (): Promise<void> => {} } as const

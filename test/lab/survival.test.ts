@@ -6,7 +6,10 @@ import { startHttp } from '../../src/lab/http.ts'
 import type { Listener } from '../../src/lab/listener.ts'
 import { startRpc } from '../../src/lab/rpc.ts'
 import { startSmb2 } from '../../src/lab/smb2.ts'
+import { kmsHost } from '../../src/lab/windows-machine.ts'
+import { startWinrm } from '../../src/lab/winrm.ts'
 import { LOOPBACK, ask, hex, talk } from './raw-client.ts'
+import { CREDENTIALS, soap } from './wsman-client.ts'
 
 const BIND = hex(`05000b03 10000000 4800 0000 01000000 d016d016 00000000 01000000 0000 0100
   7521c851 4e84 5047 b0d8 ec255555bc06 0100 0000 045d888a eb1c c911 9fe8 08002b104860 0200 0000`)
@@ -18,6 +21,16 @@ const QUERY = hex(
 )
 const OVER_TCP = Buffer.concat([Buffer.of(0, QUERY.length), QUERY])
 const DNS = { zones: { 'dns.example': [{ name: 'dns.example', type: 'A', data: '192.0.2.1' } as const] } }
+
+const ENUMERATE = soap(
+  'http://schemas.xmlsoap.org/ws/2004/09/enumeration/Enumerate',
+  'http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*',
+  `<e:Enumerate><w:OptimizeEnumeration/><w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">
+  SELECT Name FROM Win32_Service WHERE Name LIKE 's%' AND NOT State = NULL</w:Filter></e:Enumerate>`,
+)
+const WINRM = Buffer.from(
+  `POST /wsman HTTP/1.1\r\nHost: a\r\nAuthorization: ${CREDENTIALS}\r\nContent-Length: ${ENUMERATE.length}\r\n\r\n${ENUMERATE}`,
+)
 
 let listener: Listener | undefined
 afterEach(async () => {
@@ -45,6 +58,7 @@ it.each([
       'GET /wsman HTTP/1.1\r\nHost: a\r\nAuthorization: NTLM TlRMTVNTUAABAAAAl4II4gAAAAAAAAAA\r\n\r\n',
     ),
   ],
+  ['WinRM', () => startWinrm(kmsHost(), LOOPBACK), WINRM],
 ])('%s survives', async (_name, start, valid) => {
   const running = (listener = await start())
   await fc.assert(

@@ -38,15 +38,31 @@ describe('encodeNegotiateMessage', () => {
 
 describe('decodeChallenge', () => {
   it('reads the specification’s example, which has no timestamp', () => {
-    expect(decodeChallenge(SPECIFIED)).toEqual({ timestampSeconds: undefined, flags: 0xe28a8233 })
+    const { targetInfo, serverChallenge, ...rest } = decodeChallenge(SPECIFIED)
+    expect(rest).toEqual({ timestampSeconds: undefined, flags: 0xe28a8233 })
+    expect(toHex(serverChallenge)).toBe('0123456789abcdef')
+    expect(targetInfo?.map(({ id, value }) => [id, Buffer.from(value).toString('utf16le')])).toEqual([
+      [2, 'Domain'],
+      [1, 'Server'],
+    ])
   })
 
   it('reads the server’s clock', () => {
-    expect(decodeChallenge(WITH_TIME)).toEqual({ timestampSeconds: 1709210096.25, flags: 0xa2898205 })
+    const { timestampSeconds, flags, targetInfo } = decodeChallenge(WITH_TIME)
+    expect({ timestampSeconds, flags }).toEqual({ timestampSeconds: 1709210096.25, flags: 0xa2898205 })
+    expect(targetInfo?.map(({ id, value }) => [id, toHex(value)])).toEqual([
+      [2, '4300'],
+      [7, 'a03d94b30b6bda01'],
+    ])
   })
 
   it('reads a message from before target information', () => {
-    expect(decodeChallenge(OLD)).toEqual({ timestampSeconds: undefined, flags: 0x201 })
+    expect(decodeChallenge(OLD)).toEqual({
+      timestampSeconds: undefined,
+      flags: 0x201,
+      serverChallenge: fromHex('a1a2a3a4a5a6a7a8'),
+      targetInfo: undefined,
+    })
   })
 
   it('knows that a timestamp of zero is none', () => {
@@ -70,6 +86,7 @@ describe('decodeChallenge', () => {
       62,
     ],
     ['a timestamp of another size', patched(WITH_TIME, 66, '0400'), 68],
+    ['flags of another size', patched(WITH_TIME, 64, '0600'), 68],
     ['a name past the end', patched(WITH_TIME, 12, 'ff00'), 56],
   ])('refuses %s', (_, bytes, offset) => {
     expect(malformedBy(() => decodeChallenge(bytes))?.offset).toBe(offset)

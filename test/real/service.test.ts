@@ -3,7 +3,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { SERVICE_STATES } from '../../src/probes/service.ts'
+import { SERVICE_STATES } from '../../src/probes/windows-facts.ts'
 import { servePage, type PageOptions, type PageServer } from './page-server.ts'
 import { askOne, readingOf } from './ask.ts'
 import { realServer } from './servers/need.ts'
@@ -94,7 +94,7 @@ describe('the page', () => {
       state: 'running',
       source: 'windows_exporter',
       startMode: 'auto',
-      os: { caption: 'Windows Server 2022 Datacenter', build: '20348', ubr: '3091' },
+      os: { caption: 'Windows Server 2022 Datacenter', build: 20_348, ubr: 3091, ubrSource: 'registry' },
       clock: [{ source: 'windows_exporter' }],
     })
     const { low = Number.NaN, high = Number.NaN } = reading.clock[0]?.offset ?? {}

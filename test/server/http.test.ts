@@ -14,7 +14,7 @@ const OPENMETRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
 const SECURITY = {
   'content-security-policy':
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
@@ -175,7 +175,7 @@ describe('hosts', () => {
     const site = await serve(fakeDaemon())
     const page = await ask(site, `/hosts/${name}`)
     expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8'])
-    expect(page.text).toContain('<h1>kms01.corp.example: ')
+    expect(page.text).toContain('<h1>kms01.corp.example ')
     const json = await ask(site, `/api/v1/hosts/${name}`)
     expect([json.status, json.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8'])
     expect(JSON.parse(json.text)).toMatchObject({ host: 'kms01.corp.example', serving: true })
@@ -214,7 +214,7 @@ describe('hosts', () => {
     const site = await serve(fakeDaemon())
     const page = await ask(site, '/')
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8')
-    expect(page.text).toContain('1 of 2 KMS hosts do not serve')
+    expect(page.text).toContain('1 of 2 KMS hosts does not serve')
     const json = JSON.parse((await ask(site, '/api/v1/hosts')).text) as object
     expect(json).toMatchObject({ hosts: [{ host: 'kms01.corp.example' }, { host: 'kms02.corp.example' }] })
   })
@@ -339,6 +339,9 @@ describe('every answer', () => {
     ['GET', '/probe?target=kms01.corp.example', 200],
     ['GET', '/api/v1/hosts', 200],
     ['GET', '/sd/hosts', 200],
+    ['GET', '/runbooks', 200],
+    ['GET', '/runbooks/service_stopped', 200],
+    ['GET', '/runbooks/nothing', 404],
     ['GET', '/config', 200],
     ['GET', '/-/healthy', 200],
     ['POST', '/-/reload', 403],
@@ -359,10 +362,16 @@ describe('every answer', () => {
     expect(answer.headers).not.toHaveProperty('etag')
   })
 
-  it('but the style, which browsers may keep, is never to be stored', async () => {
-    const { status, headers } = await ask(await serve(fakeDaemon()), '/style.css')
-    expect([status, headers['content-type']]).toEqual([200, 'text/css; charset=utf-8'])
+  it.each([
+    ['/style.css', 'text/css; charset=utf-8'],
+    ['/style.css?v=whatever', 'text/css; charset=utf-8'],
+    ['/page.js', 'text/javascript; charset=utf-8'],
+    ['/icon.svg', 'image/svg+xml; charset=utf-8'],
+  ])('but %s, which browsers may keep, is never to be stored', async (path, type) => {
+    const { status, headers, text } = await ask(await serve(fakeDaemon()), path)
+    expect([status, headers['content-type']]).toEqual([200, type])
     expect(headers).toMatchObject({ ...SECURITY, 'cache-control': 'max-age=3600' })
+    expect(text.length).toBeGreaterThan(100)
   })
 
   it('is text when it is 404, and does not repeat what was asked for', async () => {
@@ -375,6 +384,8 @@ describe('every answer', () => {
     const site = await serve(daemon)
     const asked: readonly (readonly [string, string?])[] = [
       ['/'],
+      ['/?q=stranger-0&page=2'],
+      ['/page.js?v=stranger-0'],
       ['/metrics'],
       ['/metrics/'],
       ['/metrics', 'POST'],
@@ -385,17 +396,20 @@ describe('every answer', () => {
       ['/api/v1/hosts/stranger-3'],
       ['/probe?target=stranger-4'],
       ['/stranger-5'],
+      ['/runbooks/stranger-6'],
       ['/-/reload'],
     ]
     for (const [path, method = 'GET'] of asked) await ask(site, path, { method })
     const wanted = {
-      '/ 200': 1,
+      '/ 200': 2,
+      '/page.js 200': 1,
       '/metrics 200': 2,
       'other 404': 2,
       '/hosts/:name 200': 1,
       '/hosts/:name 404': 2,
       'other 400': 1,
       '/api/v1/hosts/:name 404': 1,
+      '/runbooks/:slug 404': 1,
       '/probe 403': 1,
       '/-/reload 405': 1,
     }
@@ -409,7 +423,8 @@ describe('behind a proxy', () => {
     for (const path of ['/inner/kms', '/inner/kms/', '/inner/kms/hosts/kms01.corp.example']) {
       const { status, text } = await ask(site, path)
       expect([path, status]).toEqual([path, 200])
-      expect(text).toContain('href="/outer/style.css"')
+      expect(text).toContain('href="/outer/style.css?v=')
+      expect(text).toContain('src="/outer/page.js?v=')
       expect(text).toContain('href="/outer/metrics"')
       expect(text).not.toContain('/inner')
     }
@@ -472,7 +487,7 @@ describe('over a real daemon with nothing to watch', () => {
   it('tells a person why there is nothing to see, and probes nobody', async () => {
     const { site, daemon } = await watching()
     daemon.start()
-    expect((await ask(site, '/')).text).toContain('<pre>No KMS host is known')
+    expect((await ask(site, '/')).text).toContain('<pre class="nothing">No KMS host is known')
     expect(JSON.parse((await ask(site, '/api/v1/hosts')).text)).toMatchObject({ hosts: [], domains: [] })
     expect((await ask(site, '/probe?target=localhost')).status).toBe(403)
   })

@@ -49,15 +49,16 @@ describe('the target', () => {
     [`/probe?target=${KNOWN}&probe=port&probe=clock`, 'the parameter "probe" may be given once only\n'],
     [
       `/probe?target=${KNOWN}&probe=licence`,
-      'there is no probe "licence"; there are port, srv, service, clock, reference\n',
+      'there is no probe "licence"; there are port, srv, service, clock, reference, licensing, activity, client\n',
     ],
+    [`/probe?target=${KNOWN}&probe=client`, 'canary clients are asked on schedule only, not by /probe\n'],
     [
       `/probe?target=${KNOWN}&probe=constructor`,
-      'there is no probe "constructor"; there are port, srv, service, clock, reference\n',
+      'there is no probe "constructor"; there are port, srv, service, clock, reference, licensing, activity, client\n',
     ],
     [
       `/probe?target=${KNOWN}&probe=__proto__`,
-      'there is no probe "__proto__"; there are port, srv, service, clock, reference\n',
+      'there is no probe "__proto__"; there are port, srv, service, clock, reference, licensing, activity, client\n',
     ],
   ])('%s is a bad request', async (path, says) => {
     const { daemon, asked } = noting()

@@ -1,23 +1,26 @@
-// The pages: well-formed, without script, worst first, and dead to whatever peers write into them.
+// The page of the estate: well-formed, worst first, whole without a script, and dead to whatever peers write into it.
 import { describe, expect, it } from 'vitest'
-import { cannotTell, named, ruledOut } from '../../src/diagnosis/evidence.ts'
+import { named, ruledOut } from '../../src/diagnosis/evidence.ts'
 import { probes } from '../../src/probes/index.ts'
-import { estatePage, hostPage, STYLE, type Site } from '../../src/views/html.ts'
-import { worstFirst } from '../../src/views/snapshot.ts'
-import { record, srvReading } from '../diagnosis/scene.ts'
+import { estatePage } from '../../src/views/html-estate.ts'
+import { filterOf } from '../../src/views/html-filter.ts'
+import { ICON, type Site } from '../../src/views/html-frame.ts'
+import { STYLE } from '../../src/views/html-style.ts'
+import { SCRIPT } from '../../src/views/page-script.ts'
+import type { Snapshot } from '../../src/views/snapshot.ts'
+import { around, canaryReading, kms, licensingReading, product, srvReading } from '../diagnosis/scene.ts'
+import { checkPage, rowWith, textOf } from './html-check.ts'
 import {
   answered,
+  AT,
   diagnosis,
   estate,
   evidence,
   EVERYTHING,
   failed,
   first,
-  HARMFUL,
   HEALTHY,
   host,
-  HOSTILE,
-  portResult,
   snapshot,
   STOPPED,
   UNKNOWN,
@@ -25,138 +28,187 @@ import {
 } from './scenes.ts'
 
 const SITE: Site = { prefix: '/kms', telemetryPath: '/metrics', version: '1.2.3' }
-const srvTarget = first(probes.srv.targets(estate(EVERYTHING)))
+const all = estate(EVERYTHING)
+const srvTarget = first(probes.srv.targets(all))
+const clientTarget = first(probes.client.targets(all))
+const portTarget = first(probes.port.targets(all))
+const licensingTarget = first(probes.licensing.targets(all))
 
-const VOID = ['meta', 'link', 'br']
-const TAGS =
-  'html head meta title link body header nav a main h1 h2 p pre div span table thead tbody tr th td ul li strong small code br footer'.split(
-    ' ',
-  )
-const ATTRIBUTES = ['lang', 'charset', 'name', 'content', 'http-equiv', 'rel', 'href', 'class']
-const TAG = /<(\/?)([a-z0-9]+)((?: [a-z-]+="[^"<>]*")*)>/g
-
-/** Reads the page as a browser would, but forgives nothing: only known tags, balanced, and known attributes. */
-function checkPage(page: string): void {
-  expect(page.startsWith('<!doctype html>\n<html lang="en">')).toBe(true)
-  expect(page).not.toMatch(HARMFUL)
-  const body = page.slice('<!doctype html>'.length)
-  const open: string[] = []
-  for (const [, slash, tag = '', attributes = ''] of body.matchAll(TAG)) {
-    expect(TAGS).toContain(tag)
-    for (const [, name = '', value = ''] of attributes.matchAll(/ ([a-z-]+)="([^"]*)"/g)) {
-      expect(ATTRIBUTES).toContain(name)
-      if (name === 'href') expect(value).toMatch(/^\/kms\//)
-    }
-    if (slash === '/') expect(open.pop()).toBe(tag)
-    else if (!VOID.includes(tag)) open.push(tag)
-  }
-  expect(open).toEqual([])
-  const text = body.replaceAll(TAG, '')
-  expect(text).not.toMatch(/[<>"']/)
-  expect(text.replaceAll(/&(?:amp|lt|gt|quot|#39);/g, '')).not.toContain('&')
+function pageOf(changes: Partial<Snapshot>, query = ''): string {
+  const page = estatePage(snapshot(changes), filterOf(query), SITE)
+  checkPage(page)
+  return page
 }
 
-describe('the page of all hosts', () => {
+describe('the row of a host', () => {
   it.each([
     [
       'a healthy host',
       HEALTHY,
-      `<tr><td><a href="/kms/hosts/kms01.corp.example">kms01.corp.example</a></td><td><span class="good">serving</span><br><small>since 2027-01-15 07:00:00 UTC</small></td><td></td>
-<td>running <small>windows_exporter</small></td><td>+1.2 ms ± 0.4 ms</td></tr>`,
+      'kms01.corp.example site=berlin serving for 1 h 0 min, since 2027-01-15 07:00:00 UTC running windows exporter +1.2 ms ± 0.4 ms not known not known',
     ],
     [
       'a stopped service',
       STOPPED,
-      `<tr><td><a href="/kms/hosts/kms01.corp.example">kms01.corp.example</a></td><td><span class="bad">not serving</span><br><small>since 2027-01-15 07:00:00 UTC</small></td><td><div><strong>The Software Protection service is stopped</strong> <small>service_stopped; clients see <code>0xC004F074</code></small><br>Start the Software Protection service (sppsvc) on the host, and read its event log for why it stopped.</div></td>
-<td>stopped <small>windows_exporter</small></td><td>unknown</td></tr>`,
+      'kms01.corp.example site=berlin not serving for 1 h 0 min, since 2027-01-15 07:00:00 UTC The Software Protection service is stopped service_stopped clients see 0xC004F074 no KMS host could be contacted Start the Software Protection service (sppsvc) on the host, and read its event log for why it stopped. Runbook stopped windows exporter not known not known not known',
     ],
     [
       'cannot tell',
       UNKNOWN,
-      `<tr><td><a href="/kms/hosts/kms02.corp.example">kms02.corp.example</a></td><td><span class="unknown">cannot tell</span><br><small>since 2027-01-15 07:00:00 UTC</small></td><td></td>
-<td>unknown <small>inferred</small></td><td>unknown</td></tr>`,
+      'kms02.corp.example site=berlin cannot tell for 1 h 0 min, since 2027-01-15 07:00:00 UTC missing not asked yet not known not known not known not known',
     ],
-  ])('has a row for %s', (_what, of, row) => {
-    const page = estatePage(snapshot({ hosts: [view(of)] }), SITE)
-    checkPage(page)
-    expect(page).toContain(`<tbody>${row}</tbody>`)
+  ])('says it all: %s', (_what, of, row) => {
+    expect(rowWith(pageOf({ hosts: [view(of)] }), of.host.name)).toBe(row)
   })
 
-  it('lists the worst first, and by name within', () => {
-    const named = (name: string, serving: boolean | undefined) =>
-      view(diagnosis({ host: host({ name }), serving }))
-    const hosts = [
-      named('d.example', true),
-      named('c.example', undefined),
-      named('b.example', true),
-      named('z.example', false),
-      named('a.example', false),
-    ]
-    const names = ['a.example', 'z.example', 'c.example', 'b.example', 'd.example']
-    expect(worstFirst(hosts).map(({ diagnosis }) => diagnosis.host.name)).toEqual(names)
-    const page = estatePage(snapshot({ hosts }), SITE)
-    expect([...page.matchAll(/\/hosts\/([a-z.]+)"/g)].map(([, name]) => name)).toEqual(names)
-    expect(page).toContain('<title>2 of 5 KMS hosts do not serve</title>')
-    expect(page).toContain('<h1>2 of 5 KMS hosts do not serve</h1>')
+  it('is never green for what is not known', () => {
+    const page = pageOf({ hosts: [view(UNKNOWN), view(diagnosis({ serving: false }))] })
+    const rows = page.slice(page.indexOf('<tbody>'), page.indexOf('</tbody>'))
+    expect(rows).not.toMatch(/class="[^"]*good/)
+    expect(pageOf({ hosts: [view(HEALTHY)] })).toContain('<span class="badge good">serving</span>')
+  })
+
+  it('leads to the host and to the runbook', () => {
+    const page = pageOf({ hosts: [view(STOPPED)] })
+    expect(page).toContain('href="/kms/hosts/kms01.corp.example"')
+    expect(page).toContain(
+      'href="/kms/runbooks/service_stopped" aria-label="Runbook for service_stopped">Runbook</a>',
+    )
   })
 
   it('says where a host that nobody configured comes from', () => {
     const found = diagnosis({ host: host({ discovered: true }) })
-    expect(estatePage(snapshot({ hosts: [view(found)] }), SITE)).toContain('<small>found in DNS</small>')
+    expect(rowWith(pageOf({ hosts: [view(found)] }), 'kms01')).toContain('found in DNS')
   })
 
-  it('tells of each resolver what it answered', () => {
-    const right = srvReading([record('kms01.corp.example')])
-    const results = [
-      answered('srv', srvTarget, right),
-      answered('srv', srvTarget, srvReading([], { rcode: 'NXDOMAIN' })),
-      failed('srv', srvTarget),
-    ]
-    const page = estatePage(
-      snapshot({ domains: [{ name: 'corp.example', consistent: false, results }] }),
-      SITE,
-    )
-    checkPage(page)
-    expect(page).toContain(
-      '<td>192.0.2.53:53</td><td><span class="good">correct</span>, 1 records (NOERROR)</td>',
-    )
-    expect(page).toContain(
-      '<span class="bad">wrong</span>, 0 records (NXDOMAIN) clients see <code>0x8007232B</code><ul><li>',
-    )
-    expect(page).toContain('<span class="unknown">no answer</span> connect_timeout: nobody is there')
-    expect(page.match(/resolvers disagree/g)).toHaveLength(3)
+  it('says that nobody knows why', () => {
+    const page = pageOf({ hosts: [view(diagnosis({ serving: false }))] })
+    expect(page).toContain('<strong class="unknown">cannot tell why</strong>')
+    for (const of of [STOPPED, UNKNOWN]) expect(pageOf({ hosts: [view(of)] })).not.toContain('tell why')
   })
 
-  it('tells what was asked when there is no host', () => {
-    const page = estatePage(snapshot({ nothingFound: 'No KMS host is known.\n  <asked> "here"' }), SITE)
-    checkPage(page)
-    expect(page).toContain('<pre>No KMS host is known.\n  &lt;asked&gt; &quot;here&quot;</pre>')
-    expect(page).toContain('<h1>0 KMS hosts</h1>')
-    expect(estatePage(snapshot(), SITE)).not.toContain('<pre>')
+  it('warns, where all is well still', () => {
+    const warned = {
+      ...ruledOut('count_below_threshold', [evidence('50')]),
+      warning: 'in 23 days <it> is too low',
+    }
+    const row = rowWith(pageOf({ hosts: [view(diagnosis({ serving: true }, warned))] }), 'kms01')
+    expect(row).toContain('serving warning for')
+    expect(row).toContain('warning in 23 days <it> is too low count_below_threshold Runbook')
+  })
+
+  it.each([
+    [0.001, '', '+1.0 ms'],
+    [3_700, '', '+1 h 2 min ± 500.0 ms far off'],
+    [-3_700, '', '-1 h 2 min ± 500.0 ms far off'],
+    [18_000, 'clock_skew', '+5 h 0 min ± 500.0 ms too far off'],
+  ] as const)('says in words how far off a clock is: %d', (seconds, cause, says) => {
+    const of = diagnosis({ drift: around(seconds, 0.5) }, ...(cause === '' ? [] : [named(cause, [])]))
+    expect(rowWith(pageOf({ hosts: [view(of)] }), 'kms01')).toContain(says)
+  })
+
+  it('has the count beside what it takes, and says when that is few', () => {
+    const row = (changes: Parameters<typeof product>[0], ...causes: readonly 'count_below_threshold'[]) => {
+      const licensing = answered(
+        'licensing',
+        licensingTarget,
+        licensingReading({ products: [product(changes)] }),
+      )
+      const of = diagnosis({ serving: true }, ...causes.map((cause) => named(cause, [])))
+      return rowWith(pageOf({ hosts: [view(of, [licensing])] }), 'kms01')
+    }
+    expect(row({})).toContain(' 50 25 required')
+    expect(row({ currentClients: 28 })).toContain(' 28 few 25 required')
+    expect(row({ currentClients: 3, requiredClients: 5 }, 'count_below_threshold')).toContain(
+      ' 3 too few 5 required',
+    )
+    expect(row({ currentClients: 10, requiredClients: 5 })).toContain(' 10 5 required')
+  })
+
+  it('has the latency, and its last hours as a small plot that says what it shows', () => {
+    const port = answered('port', portTarget, { addresses: [{ ...kms, bindSeconds: 0.0123 }] })
+    const none = new Float32Array(3).fill(NaN)
+    const bindSeconds = Float32Array.from([0.001, NaN, 0.003])
+    const values = {
+      bindSeconds,
+      connectSeconds: none,
+      driftSeconds: none,
+      driftUncertaintySeconds: none,
+      clients: none,
+      requiredClients: none,
+    }
+    const trail = () => ({ fromSeconds: AT - 180, stepSeconds: 60, serving: [true, undefined, true], values })
+    const page = pageOf({ hosts: [{ ...view(HEALTHY, [port]), trail }] })
+    expect(rowWith(page, 'kms01')).toContain('12 ms')
+    expect(page).toContain(
+      'aria-label="bind latency of the last hours: median 2.0\u00a0ms, most 3.0\u00a0ms"',
+    )
+    // Two pieces: what is not known in between is a gap.
+    expect(/<svg class="spark".*?<\/svg>/s.exec(page)?.[0].match(/M/g)).toHaveLength(2)
   })
 })
 
-describe('the page of one host', () => {
+describe('the headline', () => {
+  const of = (...servings: readonly (boolean | undefined)[]) =>
+    servings.map((serving, index) => view(diagnosis({ host: host({ name: `h${index}.example` }), serving })))
+
   it.each([
-    ['a healthy host', HEALTHY, '<h1>kms01.corp.example: <span class="good">serving</span></h1>'],
-    ['a stopped service', STOPPED, '<h1>kms01.corp.example: <span class="bad">not serving</span></h1>'],
-    ['cannot tell', UNKNOWN, '<h1>kms02.corp.example: <span class="unknown">cannot tell</span></h1>'],
-  ])('is well-formed: %s', (_what, of, heading) => {
-    const page = hostPage(view(of, [portResult()]), SITE)
-    checkPage(page)
-    expect(page).toContain(heading)
+    [[false, true, true], 'bad', '1 of 3 KMS hosts does not serve'],
+    [[false, false, undefined], 'bad', '2 of 3 KMS hosts do not serve'],
+    [[undefined, true], 'unknown', 'Cannot tell whether 1 of 2 KMS hosts serves'],
+    [[true, true], 'good', 'All 2 KMS hosts serve'],
+    [[true], 'good', 'The KMS host serves'],
+    [[], 'unknown', 'No KMS host is known'],
+  ] as const)('of %j', (servings, tone, says) => {
+    const page = pageOf({ hosts: of(...servings) })
+    expect(page).toContain(`<title>${says}</title>`)
+    expect(page).toContain(`<h1 class="headline ${tone}">${says}</h1>`)
   })
 
-  it('shows the verdicts, on what they rest, and the command', () => {
-    const page = hostPage(view(STOPPED, [portResult(), answered('port', srvTarget, {})]), SITE)
-    expect(page)
-      .toContain(`<tr><td>The Software Protection service is stopped<br><small>service_stopped</small></td><td class="bad">this is it</td>
-<td><ul><li>Windows says that sppsvc is stopped <small>service kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li><li>192.0.2.10 refuses connections: the machine answers, nobody listens there <small>port kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li></ul>although<ul><li>ntp says +1.2 ms ± 0.4 ms from the exporter&#39;s clock <small>clock kms01.corp.example, 2027-01-15 08:00:00 UTC</small></li></ul><br><code>net start sppsvc</code></td></tr>`)
-    expect(page)
-      .toContain(`<tr><td>The KMS port is blocked<br><small>port_blocked</small></td><td class="unknown">cannot tell</td>
-<td>a port cannot be tested while its service is stopped</td></tr>`)
-    expect(page).toContain(`<tr><td>port</td><td>connect_timeout at connect: nobody is there</td>
-<td>2027-01-15 08:00:00 UTC</td><td>500.0 ms</td></tr><tr><td>port</td><td>answered</td>`)
+  it('is not green while a domain or a canary is not well', () => {
+    const wrong = answered('srv', srvTarget, srvReading([], { rcode: 'NXDOMAIN' }))
+    const domains = [{ name: 'corp.example', consistent: undefined, results: [wrong] }]
+    const licence = answered('client', clientTarget, canaryReading({ licenseStatus: 'notification' }))
+    const clients = [{ name: 'pc1.corp.example', result: licence }]
+    const page = pageOf({ hosts: of(true), domains, clients })
+    expect(page).toContain('<h1 class="headline warning">The KMS host serves</h1>')
+    expect(textOf(page)).toContain('1 domain has wrong or differing SRV records 1 canary client is not well')
+  })
+
+  it('is not green while a host serves with a warning', () => {
+    const page = pageOf({ hosts: [view(diagnosis({ serving: true }, named('version_mismatch', [])))] })
+    expect(page).toContain('<h1 class="headline warning">The KMS host serves</h1>')
+    expect(page).toContain('<a href="/kms/?state=warning">1 host serves, with a warning</a>')
+  })
+
+  it("says when the exporter's own clock is wrong", () => {
+    const hosts = [view(diagnosis({ serving: true }, named('exporter_clock_wrong', [])))]
+    expect(textOf(pageOf({ hosts }))).toContain(
+      "The exporter's own clock is wrong. Correct the time of the machine",
+    )
+  })
+})
+
+describe('the counts', () => {
+  it('are by state and by cause, and lead to these', () => {
+    const hosts = [
+      view(HEALTHY),
+      view({ ...STOPPED, host: host({ name: 'b.example' }) }),
+      view({ ...STOPPED, host: host({ name: 'c.example' }) }),
+      view(UNKNOWN),
+    ]
+    const page = pageOf({ hosts })
+    const links = [...page.matchAll(/<a class="(?:tile|chip)[^>]*href="([^"]*)"[^>]*>(.*?)<\/a>/g)]
+    expect(links.map(([, href, text = '']) => [href, textOf(text)])).toEqual([
+      ['/kms/?state=not_serving', '2 not serving'],
+      ['/kms/?state=unknown', '1 cannot tell'],
+      ['/kms/?state=warning', '0 serving, with a warning'],
+      ['/kms/?state=serving', '1 serving'],
+      ['/kms/?cause=service_stopped', 'The Software Protection service is stopped 2'],
+    ])
+    // Chosen, they say so, and lead back.
+    const chosen = pageOf({ hosts }, 'state=unknown&cause=service_stopped&q=kms')
+    expect(chosen).toContain('href="/kms/?cause=service_stopped&amp;q=kms" aria-current="true"><b>1</b>')
   })
 })
 
@@ -165,68 +217,52 @@ describe('the last failures', () => {
     const failures = Array.from({ length: 12 }, (_, index) =>
       failed('srv', srvTarget, `failure number ${index}`),
     )
-    const page = estatePage(snapshot({ failures }), SITE)
-    checkPage(page)
-    expect(page).toContain('connect_timeout: failure number 0<')
+    const page = pageOf({ failures })
+    expect(rowWith(page, 'number 0')).toContain('connect_timeout at connect: failure number 0')
     expect([...page.matchAll(/failure number/g)]).toHaveLength(10)
-    expect(estatePage(snapshot(), SITE)).not.toContain('Last failures')
+    expect(pageOf({})).not.toContain('Last failures')
   })
 })
 
-describe('hostile text on a page', () => {
-  const said = evidence(HOSTILE, HOSTILE)
-  const sick = diagnosis(
-    { host: host({ name: HOSTILE, discovered: true }), domain: HOSTILE, serving: false },
-    named('srv_missing', [said], [said]),
-    ruledOut('port_blocked', [said]),
-    cannotTell('clock_skew', HOSTILE),
-  )
-  const target = { ...srvTarget, key: HOSTILE, labels: { domain: HOSTILE, resolver: HOSTILE } }
-  const results = [
-    answered('srv', target, srvReading([record(HOSTILE)], { rcode: HOSTILE })),
-    failed('srv', target, HOSTILE),
-  ]
-
-  it('is text, wherever it stands', () => {
-    const domains = [{ name: HOSTILE, consistent: false, results }]
-    const pages = [
-      estatePage(
-        snapshot({ hosts: [view(sick)], domains, nothingFound: HOSTILE, failures: results.slice(1) }),
-        SITE,
-      ),
-      hostPage(view(sick, [portResult(), failed('port', target, HOSTILE)]), SITE),
-    ]
-    for (const page of pages) {
-      checkPage(page)
-      expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;amp;')
-    }
-  })
-
-  it('is encoded in links, so that they lead to the host', () => {
-    const page = estatePage(
-      snapshot({ hosts: [view(diagnosis({ host: host({ name: 'a/b?c#d%"e' }) }))] }),
-      SITE,
-    )
-    const [, link = ''] = /href="\/kms\/hosts\/([^"]*)"/.exec(page) ?? []
-    expect(decodeURIComponent(link)).toBe('a/b?c#d%"e')
-    expect(link).not.toMatch(/[/?#]/)
+describe('an estate without a host', () => {
+  it('tells what was asked', () => {
+    const page = pageOf({ nothingFound: 'No KMS host is known.\n  <asked> "here"' })
+    expect(page).toContain('No KMS host is known.\n  &lt;asked&gt; &quot;here&quot;</pre>')
+    expect(pageOf({})).not.toContain('<pre')
   })
 })
 
 describe('all pages', () => {
-  it('take links, and the style, from where the browser sees the exporter', () => {
+  it('take links, style and script from where the browser sees the exporter', () => {
     const site = { ...SITE, prefix: '', telemetryPath: '/m' }
-    const page = estatePage(snapshot({ hosts: [view(HEALTHY)] }), site)
-    expect([...page.matchAll(/href="([^"]*)"/g)].map(([, link]) => link)).toEqual([
-      '/style.css',
+    const page = estatePage(snapshot({ hosts: [view(STOPPED)] }), filterOf(''), site)
+    const links = [...page.matchAll(/(?:href|src|action)="([^"]*)"/g)].map(([, link]) => link)
+    expect(links).toEqual([
+      '/icon.svg',
+      expect.stringMatching(/^\/style\.css\?v=[0-9a-f]{12}$/),
+      expect.stringMatching(/^\/page\.js\?v=[0-9a-f]{12}$/),
+      '#main',
       '/',
+      '/runbooks',
       '/m',
       '/config',
+      ...['not_serving', 'unknown', 'warning', 'serving'].map((state) => `/?state=${state}`),
+      '/?cause=service_stopped',
+      '/',
       '/hosts/kms01.corp.example',
+      '/runbooks/service_stopped',
     ])
   })
 
-  it('have a style that loads nothing', () => {
+  it('load themselves again where there is no script, and only there', () => {
+    const page = pageOf({})
+    expect(page).toContain('<noscript><meta http-equiv="refresh" content="30"></noscript>')
+    expect(page.match(/http-equiv/g)).toHaveLength(1)
+  })
+
+  it('have a style, a script and an icon that load nothing from elsewhere', () => {
     expect(STYLE).not.toMatch(/url\(|@import|expression|</)
+    expect(SCRIPT).not.toMatch(/https?:|innerHTML|eval|Function\(|import\(|document\.write/)
+    expect(ICON).not.toMatch(/href|<script|<style/)
   })
 })

@@ -1,11 +1,11 @@
 // The snapshot for programs: plain data, the same keys in the same order, whatever peers have put into it.
 import { describe, expect, it } from 'vitest'
 import { CAUSE_NAMES } from '../../src/diagnosis/causes.ts'
-import { cannotTell, named } from '../../src/diagnosis/evidence.ts'
+import { cannotTell, named, ruledOut } from '../../src/diagnosis/evidence.ts'
 import { probes } from '../../src/probes/index.ts'
 import { diagnosisJson, hostJson, hostsJson, resultJson } from '../../src/views/json.ts'
 import type { DomainView } from '../../src/views/snapshot.ts'
-import { around, clockReading, record, srvReading } from '../diagnosis/scene.ts'
+import { around, canaryReading, clockReading, record, srvReading } from '../diagnosis/scene.ts'
 import {
   answered,
   diagnosis,
@@ -28,7 +28,8 @@ const all = estate(EVERYTHING)
 const srvTarget = first(probes.srv.targets(all))
 const portTarget = first(probes.port.targets(all))
 
-const HEAD = ['host', 'port', 'discovered', 'labels', 'serving', 'causes', 'findings', 'service', 'clock']
+const HEAD =
+  'host port discovered labels windows serving causes findings service clock forecast_clients'.split(' ')
 
 const findingOf = (json: object, cause: string): unknown =>
   (json as { findings: { cause: string }[] }).findings.find((finding) => finding.cause === cause)
@@ -47,6 +48,23 @@ describe('a diagnosis as JSON', () => {
     expect(json).toMatchObject({ host: of.host.name, port: 1688, discovered: false, ...wanted })
     expect(Object.keys(json)).toEqual(HEAD)
     expect(JSON.parse(JSON.stringify(json))).toEqual(json)
+  })
+
+  it('says how Windows is asked, and of the logon only its kind', () => {
+    const logon = "auth: kerberos, username: 'svc@CORP', cache_file: /run/secret.ccache"
+    const { hosts } = estate(EVERYTHING.replace('auth: kerberos', logon))
+    const text = hosts.map((each) => JSON.stringify(diagnosisJson(diagnosis({ host: each }))))
+    expect(text[0]).toContain(
+      '"windows":{"via":"windows_exporter","url":"https://kms01.corp.example:9182/metrics","auth":null}',
+    )
+    expect(text[1]).toContain(
+      '"windows":{"via":"winrm","url":"https://kms02.corp.example:5986/wsman","auth":"kerberos"}',
+    )
+    expect(text.join('')).not.toMatch(/svc@|ccache/)
+    expect(diagnosisJson(diagnosis({ host: host({ windows: { via: 'local' } }) }))).toMatchObject({
+      windows: { via: 'local' },
+    })
+    expect(diagnosisJson(diagnosis({ host: host({ windows: undefined }) }))).toMatchObject({ windows: null })
   })
 
   it('has every cause, in the order of the table', () => {
@@ -94,6 +112,14 @@ describe('a diagnosis as JSON', () => {
       for: [],
       against: [],
     })
+  })
+
+  it('warns of what is not so yet', () => {
+    const warned = { ...ruledOut('count_below_threshold', [evidence('50 clients')]), warning: 'soon' }
+    const json = diagnosisJson(diagnosis({ forecastClients: 18 }, warned))
+    expect(findingOf(json, 'count_below_threshold')).toMatchObject({ verdict: 'ruled_out', warning: 'soon' })
+    expect(json).toMatchObject({ forecast_clients: 18 })
+    expect(diagnosisJson(UNKNOWN)).toMatchObject({ forecast_clients: null })
   })
 
   it('says null where clients show no error of their own', () => {
@@ -188,7 +214,7 @@ describe('the hosts as JSON', () => {
       ],
       nothing_found: null,
     })
-    expect(Object.keys(json)).toEqual(['at', 'hosts', 'domains', 'nothing_found'])
+    expect(Object.keys(json)).toEqual(['at', 'hosts', 'domains', 'clients', 'nothing_found'])
   })
 
   it('say null of what is not known', () => {
@@ -196,6 +222,24 @@ describe('the hosts as JSON', () => {
       snapshot({ domains: [domain({ consistent: undefined })], nothingFound: 'Nothing.\n  At all.' }),
     )
     expect(json).toMatchObject({ domains: [{ consistent: null }], nothing_found: 'Nothing.\n  At all.' })
+  })
+
+  it('have every canary, asked or not', () => {
+    const client = first(probes.client.targets(all))
+    const json = hostsJson(
+      snapshot({
+        clients: [
+          { name: 'pc1.corp.example', result: answered('client', client, canaryReading()) },
+          { name: 'pc2.corp.example', result: undefined },
+        ],
+      }),
+    )
+    expect(json).toMatchObject({
+      clients: [
+        { client: 'pc1.corp.example', last_run: { probe: 'client', reading: { licenseStatus: 'licensed' } } },
+        { client: 'pc2.corp.example', last_run: null },
+      ],
+    })
   })
 
   it('in detail have since and results besides', () => {
@@ -211,15 +255,21 @@ describe('hostile text in JSON', () => {
   it('is harmless on a terminal too, keys included', () => {
     const said = evidence(HOSTILE, HOSTILE)
     const sick = diagnosis(
-      { host: host({ name: HOSTILE, labels: { a: HOSTILE } }), domain: HOSTILE },
+      { host: host({ name: HOSTILE, labels: { a: HOSTILE } }), domains: [HOSTILE] },
       named('srv_missing', [said], [said]),
       cannotTell('clock_skew', HOSTILE),
     )
     const target = { ...srvTarget, key: HOSTILE }
+    const canary = canaryReading({ kms: { host: HOSTILE, port: 1, discoveredBy: 'configured' } })
+    const clients = [{ name: HOSTILE, result: answered('client', first(probes.client.targets(all)), canary) }]
     const answer = srvReading([record(HOSTILE)], { rcode: HOSTILE })
     const srv = [answered('srv', target, answer), failed('srv', target, HOSTILE)]
     const hosts = hostsJson(
-      snapshot({ hosts: [view(sick)], domains: [{ name: HOSTILE, consistent: false, results: srv }] }),
+      snapshot({
+        hosts: [view(sick)],
+        domains: [{ name: HOSTILE, consistent: false, results: srv }],
+        clients,
+      }),
     )
     for (const json of [hosts, hostJson(view(sick, srv))]) {
       const text = JSON.stringify(json, null, 2)

@@ -13,15 +13,31 @@ import { SRV_FINDINGS } from '../../src/kms/srv.ts'
 import { REASONS } from '../../src/model/failure.ts'
 import type { Result } from '../../src/model/result.ts'
 import { probes } from '../../src/probes/index.ts'
+import { LICENSE_STATUSES } from '../../src/probes/licensing.ts'
 import { LISTENERS } from '../../src/probes/port.ts'
-import { SERVICE_STATES } from '../../src/probes/service.ts'
+import { SERVICE_STATES, START_MODES } from '../../src/probes/windows-facts.ts'
 import { createApp } from '../../src/server/http.ts'
 import { silentLog } from '../../src/model/log.ts'
 import { hostJson, hostsJson } from '../../src/views/json.ts'
-import { around, clockReading, closed, kms, record, srvReading, tell } from '../diagnosis/scene.ts'
+import {
+  activityReading,
+  around,
+  asleep,
+  canaryReading,
+  clockReading,
+  closed,
+  eventLog,
+  kms,
+  licensingReading,
+  product,
+  record,
+  srvReading,
+  tell,
+} from '../diagnosis/scene.ts'
 import { ask, fakeDaemon, OPTIONS, serve } from '../server/serve.ts'
 import {
   answered,
+  AT,
   diagnosis,
   estate,
   evidence,
@@ -144,6 +160,8 @@ describe('the enumerations', () => {
     ['SrvFindingKind', Object.keys(SRV_FINDINGS)],
     ['ServiceState', SERVICE_STATES],
     ['ProbeName', Object.keys(probes)],
+    ['StartMode', START_MODES],
+    ['LicenseStatus', LICENSE_STATUSES],
   ])('%s is the table of the code', (name, table) => {
     expect(schemaOf(name).enum).toEqual([...table])
   })
@@ -162,7 +180,63 @@ const target = {
   service: first(probes.service.targets(all)),
   clock: first(probes.clock.targets(all)),
   reference: first(probes.reference.targets(all)),
+  licensing: first(probes.licensing.targets(all)),
+  activity: first(probes.activity.targets(all)),
+  client: first(probes.client.targets(all)),
 }
+
+/** Everything that an activity reading may have. */
+const busy = activityReading({
+  lastMismatchSeconds: AT,
+  lastWrongProductSeconds: AT,
+  lastUnclearRefusalSeconds: AT,
+  dnsPublishing: [
+    { domain: 'corp.example', success: true, atSeconds: AT, code: undefined },
+    { domain: 'lab.example', success: false, atSeconds: AT, code: '0x80072338' },
+  ],
+  lastInitFailure: { atSeconds: AT, code: '0x80070005' },
+  lastTimerFailure: { atSeconds: AT, code: '0x80070005' },
+})
+const quiet = activityReading({
+  requests: [],
+  lastRequestSeconds: undefined,
+  earliestExpirySeconds: undefined,
+  logs: [eventLog({ records: undefined, sizeBytes: undefined, mostBytes: undefined, overwrites: undefined })],
+})
+const windowsRuns: readonly Result[] = [
+  answered(
+    'licensing',
+    target.licensing,
+    licensingReading(
+      { products: [product({ licenseReason: '0xC004F009', graceSeconds: 60 })] },
+      {
+        publishList: [{ domain: 'lab.example', priority: 0, weight: 10 }],
+        clock: [{ source: 'cim', offset: around(1) }],
+      },
+    ),
+  ),
+  answered('licensing', target.licensing, { ...asleep, os: undefined }),
+  failed('licensing', target.licensing),
+  answered('activity', target.activity, busy),
+  answered('activity', target.activity, quiet),
+]
+const canaryRuns = [
+  answered('client', target.client, canaryReading()),
+  answered(
+    'client',
+    target.client,
+    canaryReading({
+      licenseStatus: 'notification',
+      licenseReason: '0xC004F074',
+      kms: { host: '', port: undefined, discoveredBy: 'active_directory' },
+      lastActivation: undefined,
+      eventsReadable: false,
+      os: undefined,
+      clientOs: undefined,
+    }),
+  ),
+  failed('client', target.client),
+]
 
 const srvResults = [
   answered(
@@ -193,9 +267,25 @@ const runs: readonly Result[] = [
     state: 'start_pending',
     source: 'windows_exporter',
     startMode: 'auto',
-    os: { caption: 'Windows Server', build: '20348', ubr: '1' },
+    os: {
+      caption: 'Windows Server',
+      build: 20_348,
+      ubr: 1,
+      ubrSource: 'kernel_file',
+      productType: undefined,
+    },
     clock: [{ source: 'windows_exporter', offset: around(1) }],
   }),
+  answered('service', target.service, {
+    state: 'stopped',
+    source: 'winrm',
+    startMode: 'disabled',
+    exitCode: 1,
+    processStartSeconds: AT,
+    os: undefined,
+    clock: [],
+  }),
+  ...windowsRuns,
   answered('clock', target.clock, {
     ...clockReading(around(1), around(-2)),
     failures: [{ source: 'ntp', reason: 'timeout', detail: 'silence' }],
@@ -223,7 +313,9 @@ const diagnoses = [
     {},
     ruledOut('srv_stale', [evidence('against')]),
     cannotTell('clock_skew', 'why', { for: [evidence('for')] }),
+    { ...ruledOut('count_below_threshold', [evidence('against')]), warning: 'soon' },
   ),
+  diagnosis({ forecastClients: 18, service: { state: 'running', source: 'winrm' } }),
   diagnose(tell({})),
   diagnose(
     tell({
@@ -252,6 +344,7 @@ describe('what is answered', () => {
         snapshot({
           hosts: diagnoses.map((each) => view(each)),
           domains: [true, false, undefined].map((consistent) => ({ ...domain, consistent })),
+          clients: [undefined, ...canaryRuns].map((result) => ({ name: 'pc1.corp.example', result })),
           nothingFound,
         }),
       )
@@ -283,13 +376,22 @@ describe('what is answered', () => {
 
   it('with a reading of no probe would be noticed', () => {
     const json = asSent(hostJson(view(HEALTHY, [answered('port', target.port, { mood: 'good' })])))
-    expect(faults(json, schemaOf('Host'))).toContain('/results/0/reading: 0 of 5 alternatives fit')
+    expect(faults(json, schemaOf('Host'))).toContain('/results/0/reading: 0 of 8 alternatives fit')
   })
 })
 
 describe('the paths', () => {
   /** For people, and no interface. */
-  const PAGES = ['/', '/style.css', '/hosts/{name}', '/config']
+  const PAGES = [
+    '/',
+    '/style.css',
+    '/page.js',
+    '/icon.svg',
+    '/hosts/{name}',
+    '/runbooks',
+    '/runbooks/{slug}',
+    '/config',
+  ]
 
   interface Layer {
     readonly handle?: { readonly stack?: readonly Layer[] }

@@ -36,6 +36,10 @@ hosts:
     labels: { site: berlin }
     windows: { via: windows_exporter, url: "https://${NAME}:9182/metrics" }
   - name: kms02.corp.example
+    windows: { via: winrm, credentials: reader }
+clients:
+  - { name: pc1.corp.example, labels: { site: berlin }, windows: { via: winrm, credentials: reader } }
+credentials: { reader: { auth: kerberos } }
 domains:
   - name: corp.example
     expect: [{ target: ${NAME}, port: 1688, priority: 0, weight: 0 }]
@@ -67,8 +71,9 @@ export function diagnosis(changes: Partial<Diagnosis> = {}, ...given: readonly F
     service: { state: 'unknown', source: 'inferred' },
     drift: undefined,
     clockSources: [],
+    forecastClients: undefined,
     clientErrors: [],
-    domain: 'corp.example',
+    domains: ['corp.example'],
     ...changes,
   }
 }
@@ -99,6 +104,7 @@ export function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     atSeconds: AT,
     hosts: [],
     domains: [],
+    clients: [],
     failures: [],
     nothingFound: undefined,
     ...changes,

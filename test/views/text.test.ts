@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CAUSE_NAMES } from '../../src/diagnosis/causes.ts'
 import { cannotTell, named, ruledOut } from '../../src/diagnosis/evidence.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
+import type { Failure, Result } from '../../src/model/result.ts'
 import { probes } from '../../src/probes/index.ts'
 import { nothingFound } from '../../src/views/nothing-found.ts'
 import { escapeHtml, printable, utc } from '../../src/views/printable.ts'
@@ -14,17 +15,20 @@ import {
   diagnosis,
   estate,
   evidence,
+  EVERYTHING,
   failed,
   first,
   HARMFUL,
   HEALTHY,
   host,
   HOSTILE,
+  portResult,
   STOPPED,
   UNKNOWN,
 } from './scenes.ts'
 
-const plain = (of: Diagnosis): string => diagnosisText(of, plainPaint, AT)
+const plain = (of: Diagnosis, results: readonly Result[] = []): string =>
+  diagnosisText(of, results, plainPaint, AT)
 
 describe('the report', () => {
   it('of a healthy host', () => {
@@ -102,6 +106,70 @@ describe('the report', () => {
 `)
   })
 
+  it('of a host that does not serve, and nobody knows why', () => {
+    const why = 'Cannot tell why. What is missing stands beside each cause.'
+    expect(plain(diagnosis({ serving: false }))).toContain(`UTC\n\n  ${why}\n\n  Does DNS`)
+    for (const of of [HEALTHY, STOPPED, UNKNOWN]) expect(plain(of)).not.toContain(why)
+  })
+
+  it('of a host that serves but will not for long', () => {
+    const warned = {
+      ...ruledOut('count_below_threshold', [evidence('50 clients')]),
+      warning: 'in 23 days it is too low',
+    }
+    const text = plain(diagnosis({ serving: true }, warned))
+    expect(text).toContain('\n    warn count_below_threshold  in 23 days it is too low\n')
+    expect(text).not.toContain('FAIL')
+  })
+
+  describe('what could not be asked', () => {
+    const asked = host({ windows: first(estate(EVERYTHING).hosts.slice(1)).windows })
+    const failing = (probe: string, failure: Failure, key = asked.name): Result => ({
+      ...failed(probe, { ...first(probes.port.targets(estate(EVERYTHING))), key }),
+      failure,
+    })
+    const untrusted: Failure = {
+      stage: 'connect',
+      reason: 'tls_untrusted',
+      detail: '192.0.2.10:5986: EXPIRED\u001b',
+    }
+
+    it('has its stage, reason, detail and what it takes, once for all that failed alike', () => {
+      const text = plain(diagnosis({ host: asked }), [
+        failing('licensing', untrusted),
+        portResult(),
+        failing('activity', { ...untrusted }),
+        failing(
+          'srv',
+          { stage: 'ask', reason: 'timeout', detail: 'no answer' },
+          'corp.example @ 192.0.2.53:53',
+        ),
+      ])
+      expect(text.slice(text.indexOf('\n  Could not'))).toBe(`
+  Could not be asked
+    licensing, activity: tls_untrusted at connect
+      said         192.0.2.10:5986: EXPIRED\ufffd
+      it takes     windows.tls: ca_file for the authority that signed the host's certificate, server_name for the name in it, or fingerprint for that one certificate
+    port: connect_timeout at connect
+      said         nobody is there
+    srv corp.example @ 192.0.2.53:53: timeout at ask
+      said         no answer
+`)
+    })
+
+    it('needs no WinRM where Windows is asked otherwise', () => {
+      const text = plain(diagnosis({ host: host() }), [failing('service', untrusted)])
+      expect(text).toContain('service: tls_untrusted at connect')
+      expect(text).not.toContain('it takes')
+    })
+
+    it('is not there where all was', () => {
+      expect(plain(HEALTHY, [answered('port', first(probes.port.targets(estate(EVERYTHING))), {})])).toBe(
+        plain(HEALTHY),
+      )
+    })
+  })
+
   it.each(CAUSE_NAMES)('has a place in the tree and a remedy for %s', (cause) => {
     const text = plain(
       diagnosis(
@@ -127,7 +195,7 @@ describe('the colours of a terminal', () => {
     ['cannot tell', UNKNOWN],
     ['a hostile host', hostile()],
   ])('add nothing but themselves, and end where they began: %s', (_what, of) => {
-    const coloured = diagnosisText(of, terminalPaint, AT)
+    const coloured = diagnosisText(of, [], terminalPaint, AT)
     expect(coloured).toContain('\u001b[')
     expect(coloured.replaceAll(COLOURS, '')).toBe(plain(of))
     for (const line of coloured.split('\n')) {
@@ -141,7 +209,7 @@ describe('the colours of a terminal', () => {
     [STOPPED, '\u001b[31mNOT SERVING\u001b[0m'],
     [UNKNOWN, '\u001b[33mCANNOT TELL\u001b[0m'],
   ])('tell good from bad from unknown', (of, word) => {
-    expect(diagnosisText(of, terminalPaint, AT)).toContain(word)
+    expect(diagnosisText(of, [], terminalPaint, AT)).toContain(word)
   })
 })
 
@@ -149,12 +217,13 @@ describe('the colours of a terminal', () => {
 function hostile(): Diagnosis {
   const said = evidence(HOSTILE, HOSTILE)
   return diagnosis(
-    { host: host({ name: HOSTILE }), domain: HOSTILE, serving: false },
+    { host: host({ name: HOSTILE }), domains: [HOSTILE], serving: false },
     named('host_unreachable', [said], [said]),
     named('srv_missing', [said]),
     ruledOut('port_blocked', [said]),
     cannotTell('clock_skew', HOSTILE),
     cannotTell('srv_stale', HOSTILE),
+    { ...ruledOut('count_below_threshold', [said]), warning: HOSTILE },
   )
 }
 

@@ -33,11 +33,16 @@ export function sayInterval(interval: Interval): string {
   return `${sayOffset(midpoint(interval))} ± ${width < 1 ? `${(width * 1000).toFixed(1)} ms` : `${width.toFixed(2)} s`}`
 }
 
-function samplesOf({ clock, service }: HostEvidence): readonly { sample: ClockSample; evidence: Evidence }[] {
+function samplesOf({
+  clock,
+  service,
+  licensing,
+}: HostEvidence): readonly { sample: ClockSample; evidence: Evidence }[] {
   const all: { sample: ClockSample; evidence: Evidence }[] = []
   for (const [result, samples] of [
     [clock, clock?.reading?.samples],
     [service, service?.reading?.clock],
+    [licensing, licensing?.reading?.clock],
   ] as const) {
     if (result === undefined) continue
     for (const sample of samples ?? []) {

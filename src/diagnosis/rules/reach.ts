@@ -1,12 +1,20 @@
 // Is there a KMS host behind the port, and if not, what is in the way? One classification, so that its four causes can
 // never contradict each other: unreachable, blocked, stopped, or somebody else's listener.
 import type { Evidence, Finding } from '../../model/finding.ts'
-import type { Reason } from '../../model/failure.ts'
-import type { Failure } from '../../model/result.ts'
 import type { AddressOutcome } from '../../probes/port.ts'
-import type { ServiceState } from '../../probes/service.ts'
+import type { ServiceSource, ServiceState } from '../../probes/windows-facts.ts'
 import type { Cause } from '../causes.ts'
-import { cannotTell, cite, isUninvited, named, ruledOut, unanswered, type HostEvidence } from '../evidence.ts'
+import {
+  cannotTell,
+  cite,
+  isUninvited,
+  kmsEnabledOn,
+  named,
+  ruledOut,
+  unanswered,
+  type HostEvidence,
+} from '../evidence.ts'
+import { ANSWERS, signsOfLife, silenceOf, statementOf, type Statement } from './signs.ts'
 
 const REACH_CAUSES = ['host_unreachable', 'port_blocked', 'service_stopped', 'not_kms_listener'] as const
 
@@ -14,31 +22,8 @@ export interface ReachJudgement {
   /** undefined: the port has not been asked, or could not be. */
   readonly bound: boolean | undefined
   /** What Windows says, or what follows from the other readings. */
-  readonly service: { readonly state: ServiceState; readonly source: 'windows_exporter' | 'inferred' }
+  readonly service: { readonly state: ServiceState; readonly source: ServiceSource }
   readonly findings: readonly Finding<Cause>[]
-}
-
-/** Something on the machine answered, be it badly. */
-const ANSWERS: readonly Reason[] = [
-  'protocol_error',
-  'not_found',
-  'auth_failed',
-  'access_denied',
-  'tls_expired',
-  'tls_untrusted',
-  'tls_failed',
-  'too_large',
-]
-
-/** A refusal, too, comes from a machine that is up; or from a firewall that speaks in its place. */
-const SIGNS_OF_LIFE: readonly Reason[] = [...ANSWERS, 'connect_refused', 'connect_reset']
-
-/** Our own troubles, which say nothing about the host. */
-const OURS: readonly Reason[] = ['internal_error', 'exporter_overloaded', 'not_configured']
-
-/** Whether the host itself was asked: before its address is known, only resolvers are. */
-function wasAsked({ stage, reason }: Failure): boolean {
-  return stage !== 'resolve' && !OURS.includes(reason)
 }
 
 /** The addresses that matter: those the host should have, where that is known. */
@@ -47,44 +32,51 @@ function relevantAddresses({ port }: HostEvidence): readonly AddressOutcome[] {
   return all.some(({ expected }) => expected !== undefined) ? all.filter(({ expected }) => expected) : all
 }
 
-/** What shows that the machine is up, other than the KMS port itself. */
-function signsOfLife(
-  { clock, service }: HostEvidence,
-  reasons: readonly Reason[] = SIGNS_OF_LIFE,
-): readonly Evidence[] {
-  const signs: Evidence[] = []
-  for (const result of [clock, service]) {
-    if (result?.reading !== undefined) {
-      const what = result === clock ? 'the clock of the host answers' : 'windows_exporter on the host answers'
-      signs.push(cite(result, what))
-    } else if (
-      result?.failure !== undefined &&
-      wasAsked(result.failure) &&
-      reasons.includes(result.failure.reason)
-    ) {
-      signs.push(cite(result, `the machine answers, if only with ${result.failure.reason}`))
-    }
-  }
-  return signs
-}
-
 function sayAddress({ address, says }: AddressOutcome): string {
   return `${address} ${says}`
 }
 
+function isStopping(statement: Statement | undefined): boolean {
+  return statement?.state === 'stopped' || statement?.state === 'stop_pending'
+}
+
+/** What Windows sets right: a port at which nothing is to be expected shows neither a stopped service nor a firewall. */
+function corrected(
+  known: HostEvidence,
+  statement: Statement | undefined,
+  judged: ReachJudgement,
+): ReachJudgement {
+  const { host, licensing } = known
+  const { listeningPort = host.port } = licensing?.reading?.kms?.service ?? {}
+  const kmsEnabled = kmsEnabledOn(known)
+  const elsewhere = listeningPort !== host.port && !isStopping(statement)
+  if (judged.bound === true || (kmsEnabled !== false && !elsewhere)) return judged
+  const missing =
+    kmsEnabled === false
+      ? 'KMS is not enabled on the host, so that nothing is to be expected there: see kms_not_enabled'
+      : `Windows says that the host listens on port ${listeningPort}, and ${host.port} was asked`
+  const findings = judged.findings.map((finding) =>
+    finding.verdict === 'named' && ['port_blocked', 'service_stopped'].includes(finding.cause)
+      ? cannotTell(finding.cause, missing, finding)
+      : finding,
+  )
+  return { ...judged, findings }
+}
+
 export function judgeReach(known: HostEvidence): ReachJudgement {
-  const { port, service } = known
-  const windows = service?.reading
-  const stated = windows === undefined || windows.state === 'unknown' ? undefined : windows.state
-  const statedBy: readonly Evidence[] =
-    service === undefined || stated === undefined
-      ? []
-      : [cite(service, `Windows says that sppsvc is ${stated.replace('_', ' ')}`)]
-  const stopping = stated === 'stopped' || stated === 'stop_pending'
+  const statement = statementOf(known)
+  return corrected(known, statement, judge(known, statement))
+}
+
+function judge(known: HostEvidence, statement: Statement | undefined): ReachJudgement {
+  const { port } = known
+  const stated = statement?.state
+  const statedBy = statement === undefined ? [] : [statement.evidence]
+  const stopping = isStopping(statement)
   const withService = (inferred: ServiceState): ReachJudgement['service'] =>
-    windows === undefined || stated === undefined
+    statement === undefined
       ? { state: inferred, source: 'inferred' }
-      : { state: windows.state, source: windows.source }
+      : { state: statement.state, source: statement.source }
 
   const outcomes = relevantAddresses(known)
   if (port === undefined || outcomes.length === 0) {
@@ -121,6 +113,10 @@ export function judgeReach(known: HostEvidence): ReachJudgement {
   return judgeUnbound(known, { outcomes, citing, stated, stopping, statedBy, withService })
 }
 
+function awaitsLicensing({ host: { windows }, licensing }: HostEvidence): boolean {
+  return (windows?.via === 'winrm' || windows?.via === 'local') && licensing === undefined
+}
+
 /** What is established before the question is why nobody serves at the port. */
 interface Groundwork {
   readonly outcomes: readonly AddressOutcome[]
@@ -137,7 +133,6 @@ function judgeUnbound(
   known: HostEvidence,
   { outcomes, citing, stated, stopping, statedBy, withService }: Groundwork,
 ): ReachJudgement {
-  const { clock, service } = known
   const evidence = citing(outcomes)
   const open = outcomes.filter(({ listener }) => listener !== undefined)
   const refused = outcomes.filter(
@@ -145,7 +140,11 @@ function judgeUnbound(
   )
   const alive = signsOfLife(known)
   const verdicts = {
-    host_unreachable: ruledOut('host_unreachable', [...citing(open), ...citing(refused), ...alive]),
+    host_unreachable: ruledOut('host_unreachable', [
+      ...citing(open),
+      ...citing(refused),
+      ...(alive.length > 0 ? alive : statedBy),
+    ]),
     port_blocked: cannotTell('port_blocked', 'the host does not answer at all'),
     service_stopped: cannotTell('service_stopped', 'nothing shows whether the service runs'),
     not_kms_listener: cannotTell('not_kms_listener', 'no connection to the port succeeds'),
@@ -192,7 +191,11 @@ function judgeUnbound(
       bound: false,
       service: withService('running'),
       findings: verdictsOf({
-        port_blocked: named('port_blocked', [...evidence, ...statedBy]),
+        // A machine on which KMS is not enabled refuses as well, and Windows is about to say whether it is.
+        port_blocked:
+          refused.length > 0 && awaitsLicensing(known)
+            ? cannotTell('port_blocked', 'Windows has not said yet whether KMS is enabled', { for: evidence })
+            : named('port_blocked', [...evidence, ...statedBy]),
         service_stopped: ruledOut('service_stopped', statedBy),
       }),
     }
@@ -242,15 +245,13 @@ function judgeUnbound(
         // look like this as well (general knowledge, unverified on a host).
         service_stopped: cannotTell(
           'service_stopped',
-          'Windows Firewall may hide a stopped service behind the same silence; windows_exporter on the host would tell',
+          'Windows Firewall may hide a stopped service behind the same silence; Windows itself would tell (hosts[].windows)',
         ),
       }),
     }
   }
 
-  const silence = [clock, service].flatMap((result) =>
-    result?.failure !== undefined && wasAsked(result.failure) ? [cite(result, unanswered(result))] : [],
-  )
+  const silence = silenceOf(known)
   return {
     bound: false,
     service: withService('unknown'),

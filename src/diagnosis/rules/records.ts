@@ -1,17 +1,19 @@
 // Do the DNS records lead clients to this host? The SRV record: missing, stale, or with the wrong port; and the host's
 // own A and AAAA records.
-import type { Host } from '../../config/targets.ts'
+import { sayPublishError } from '../../kms/error-codes.ts'
 import { isWhole } from '../../kms/srv.ts'
 import type { Evidence, Finding } from '../../model/finding.ts'
 import { formatEndpoint } from '../../model/target.ts'
 import type { ResultOf } from '../../probes/index.ts'
 import type { Cause } from '../causes.ts'
 import {
+  belongsIn,
   cannotTell,
   cite,
   expects,
   isUninvited,
   named,
+  publishedIn,
   ruledOut,
   unanswered,
   type HostEvidence,
@@ -20,13 +22,61 @@ import {
 const UNKNOWN_NAME = ['resolve_nxdomain', 'resolve_nodata']
 
 /** Whether this resolver gave a whole answer, and the record that its domain should have for the host is not in it. */
-export function lacksRecord({ reading, target: { domain } }: ResultOf<'srv'>, host: Host): boolean {
-  if (reading === undefined || !expects(domain, host)) return false
-  return !reading.referral && isWhole(reading) && reading.records.every(({ target }) => target !== host.name)
+export function lacksRecord({ reading, target: { domain } }: ResultOf<'srv'>, known: HostEvidence): boolean {
+  if (reading === undefined || !belongsIn(known, domain)) return false
+  const { name } = known.host
+  return !reading.referral && isWhole(reading) && reading.records.every(({ target }) => target !== name)
 }
 
-export function judgeMissing({ host, srv }: HostEvidence): Finding<Cause> {
+/** What the host itself says of its record in a domain: why it is missing, or that it should be there. */
+function wordOfHost(
+  known: HostEvidence,
+  domain: string,
+): { readonly because: readonly Evidence[]; readonly although: readonly Evidence[] } {
+  const { licensing, activity } = known
+  const because: Evidence[] = []
+  const although: Evidence[] = []
+  const published = activity?.reading?.dnsPublishing.find((each) => each.domain === domain)
+  if (activity !== undefined && published !== undefined) {
+    const { success, code, atSeconds } = published
+    const why = code === undefined ? '' : `: ${sayPublishError(code)}`
+    if (success) although.push({ ...cite(activity, `the host published itself in ${domain}`), atSeconds })
+    else
+      because.push({ ...cite(activity, `the host could not publish itself in ${domain}${why}`), atSeconds })
+  }
+  if (licensing?.reading === undefined) return { because, although }
+  const { kms, publishList = [] } = licensing.reading
+  if (kms?.service.dnsPublishing === false)
+    because.push(cite(licensing, 'publishing is switched off on the host: its record has to be made by hand'))
+  // Whether the host publishes in its own domain besides is told differently in Microsoft's documents.
+  if (publishList.length > 0 && publishList.every((each) => each.domain !== domain)) {
+    const list = publishList.map((each) => each.domain).join(', ')
+    because.push(cite(licensing, `the host is told to publish itself in ${list}`))
+  } else if (publishedIn(known, domain) !== undefined)
+    although.push(cite(licensing, `the host is told to publish itself in ${domain}`))
+  return { because, although }
+}
+
+/** Records that differ from what the host is told to publish: made by hand, or older than what it is told. */
+function otherwisePublished(known: HostEvidence): string | undefined {
+  for (const { target, reading } of known.srv) {
+    const told = publishedIn(known, target.domain.name)
+    if (told === undefined) continue
+    const say = ({ priority, weight }: Pick<typeof told, 'priority' | 'weight'>): string =>
+      `priority ${priority}, weight ${weight}`
+    const other = reading?.records.find(
+      (record) => record.target === known.host.name && say(record) !== say(told),
+    )
+    if (other !== undefined)
+      return `the host is told to publish itself in ${told.domain} with ${say(told)}; the record at ${formatEndpoint(target.resolver)} has ${say(other)}`
+  }
+  return undefined
+}
+
+export function judgeMissing(known: HostEvidence): Finding<Cause> {
+  const { host, srv } = known
   const cause = 'srv_missing'
+  const domains = new Set<string>()
   const absent: Evidence[] = []
   const present: Evidence[] = []
   const silent: Evidence[] = []
@@ -35,18 +85,27 @@ export function judgeMissing({ host, srv }: HostEvidence): Finding<Cause> {
     const names = result.reading?.records.some(({ target }) => target === host.name) ?? false
     const at = `at ${formatEndpoint(resolver)}`
     if (names) present.push(cite(result, `the record at ${formatEndpoint(resolver)} names the host`))
-    else if (!expects(domain, host)) continue
+    else if (!belongsIn(known, domain)) continue
     else if (result.reading === undefined) silent.push(cite(result, unanswered(result)))
     else if (result.reading.referral) silent.push(cite(result, `${at}: a referral, no answer`))
-    else if (!lacksRecord(result, host))
+    else if (!lacksRecord(result, known))
       silent.push(cite(result, `${at}: only a part of the records was read`))
     else if (result.reading.records.length > 0)
       absent.push(cite(result, `the records ${at} do not name the host`))
     // A server that fails or refuses says nothing about the record; clients that ask it find no host all the same.
     else absent.push(cite(result, `no SRV record ${at} (${result.reading.rcode})`))
+    if (lacksRecord(result, known)) domains.add(domain.name)
   }
-  if (absent.length > 0) return named(cause, absent, present)
-  if (present.length > 0) return ruledOut(cause, present)
+  if (absent.length > 0) {
+    const words = [...domains].map((domain) => wordOfHost(known, domain))
+    const because = words.flatMap((word) => word.because)
+    const although = words.flatMap((word) => word.although)
+    return named(cause, [...absent, ...because], [...present, ...although])
+  }
+  if (present.length > 0) {
+    const warning = otherwisePublished(known)
+    return { ...ruledOut(cause, present), ...(warning !== undefined && { warning }) }
+  }
   const missing =
     silent.length > 0 ? 'no resolver gives a whole answer' : 'no watched domain expects the host'
   return cannotTell(cause, missing, { for: silent })
@@ -87,22 +146,39 @@ export function judgeStale(known: HostEvidence, bound: boolean | undefined): Fin
   ])
 }
 
-export function judgePort({ host, srv }: HostEvidence): Finding<Cause> {
-  const cause = 'srv_wrong_port'
+/** Where the host listens, and who says so; undefined when nobody does. */
+function listeningPort(
+  { host, port, licensing }: HostEvidence,
+  bound: boolean | undefined,
+): { readonly port: number; readonly evidence: readonly Evidence[] } | undefined {
+  // What answers outdoes what is set, which takes a restart of the service to come true.
+  if (bound === true && port !== undefined)
+    return host.discovered
+      ? undefined
+      : { port: host.port, evidence: [cite(port, `the host answers at port ${host.port}`)] }
+  const set = licensing?.reading?.kms?.service.listeningPort
+  if (licensing !== undefined && set !== undefined)
+    return { port: set, evidence: [cite(licensing, `Windows says that the host listens on port ${set}`)] }
   // A discovered host's port is what the record says: there is nothing to compare it with.
-  if (host.discovered) return cannotTell(cause, 'the port is known from the SRV record only')
+  return host.discovered ? undefined : { port: host.port, evidence: [] }
+}
+
+export function judgePort(known: HostEvidence, bound: boolean | undefined): Finding<Cause> {
+  const cause = 'srv_wrong_port'
+  const { host, srv } = known
+  const listening = listeningPort(known, bound)
+  if (listening === undefined) return cannotTell(cause, 'the port is known from the SRV record only')
   const wrong: Evidence[] = []
   const right: Evidence[] = []
   for (const result of srv) {
     for (const { target, port } of result.reading?.records ?? []) {
       if (target !== host.name) continue
-      const says = `the record at ${formatEndpoint(result.target.resolver)} says port ${port}; the host listens on ${host.port}`
-      if (port === host.port)
-        right.push(cite(result, `the record at ${formatEndpoint(result.target.resolver)} says port ${port}`))
-      else wrong.push(cite(result, says))
+      const says = `the record at ${formatEndpoint(result.target.resolver)} says port ${port}`
+      if (port === listening.port) right.push(cite(result, says))
+      else wrong.push(cite(result, `${says}; the host listens on ${listening.port}`))
     }
   }
-  if (wrong.length > 0) return named(cause, wrong, right)
+  if (wrong.length > 0) return named(cause, [...wrong, ...listening.evidence], right)
   return right.length > 0 ? ruledOut(cause, right) : cannotTell(cause, 'no SRV record names the host')
 }
 

@@ -1,11 +1,12 @@
 // Apache with mod_auth_gssapi and gss-ntlmssp: an NTLM acceptor over HTTP (MS-NLMP, RFC 4559) that shares no code with
 // us. Its challenge carries its clock, as that of WinRM does. Nobody can log on: its only user has a throw-away password.
-import { accessSync, chmodSync, constants } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'vitest'
 import type { Endpoint } from '../../../src/model/target.ts'
 import { skewed } from './faketime.ts'
+import { realFiles } from './need.ts'
 import { place, type Placement } from './ports.ts'
 import { launch, makeDirectory, type Server } from './process.ts'
 
@@ -24,24 +25,8 @@ export interface ApacheOptions extends Placement {
   readonly skewSeconds?: number
 }
 
-function isThere(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** As realServer() of need.ts: skips the test, aloud, unless all is installed; throws instead under CI=true. */
-export function realApache(context: Pick<TestContext, 'skip'>): void {
-  const missing = Object.entries(NEEDED).find(([path]) => !isThere(path))
-  if (missing === undefined) return
-  const complaint = `not installed: ${missing[1]}, which has ${missing[0]}`
-  if (process.env['CI'] === 'true') throw new Error(`CI=true, and ${complaint}`)
-  process.stderr.write(`SKIPPED (${complaint.replace(': ', '): ')}\n`)
-  context.skip(complaint)
-}
+/** Skips the test, aloud, unless all is installed. */
+export const realApache = (context: Pick<TestContext, 'skip'>): void => realFiles(context, NEEDED)
 
 function configuration(directory: string, at: Endpoint): string {
   const modules = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'auth_gssapi'].map(

@@ -14,6 +14,7 @@ const EXTRA_FOLDERS = [
 
 /** Programs and the Debian packages that bring them. */
 const PACKAGES = {
+  amtool: 'prometheus-alertmanager',
   chronyd: 'chrony',
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
@@ -23,6 +24,7 @@ const PACKAGES = {
   nginx: 'nginx',
   openssl: 'openssl',
   prometheus: 'prometheus',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
   promtool: 'prometheus',
   'samba-dcerpcd': 'samba',
   smbd: 'samba',
@@ -33,9 +35,9 @@ export type Program = keyof typeof PACKAGES
 /** `faketime`: its library. `namespaces`: this user may make network namespaces. */
 export type Requirement = Program | 'faketime' | 'namespaces'
 
-function isExecutable(path: string): boolean {
+function isThere(path: string, mode = constants.R_OK): boolean {
   try {
-    accessSync(path, constants.X_OK)
+    accessSync(path, mode)
     return true
   } catch {
     return false
@@ -44,21 +46,12 @@ function isExecutable(path: string): boolean {
 
 function findProgram(command: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...EXTRA_FOLDERS].filter(Boolean)
-  return folders.map((folder) => join(folder, command)).find(isExecutable)
+  return folders.map((folder) => join(folder, command)).find((path) => isThere(path, constants.X_OK))
 }
 
 function findFaketime(): string | undefined {
   const folders = ['/usr/lib', ...readdirSync('/usr/lib').map((name) => `/usr/lib/${name}`)]
-  return folders
-    .map((folder) => join(folder, 'faketime/libfaketime.so.1'))
-    .find((path) => {
-      try {
-        accessSync(path, constants.R_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
+  return folders.map((folder) => join(folder, 'faketime/libfaketime.so.1')).find((path) => isThere(path))
 }
 
 const CAP_NET_ADMIN = 12n
@@ -112,7 +105,22 @@ function shortfall(requirement: Requirement): string | undefined {
 
 /** Skips the test, aloud, unless all requirements are met. Throws, failing the test, instead under CI=true. */
 export function realServer(context: Pick<TestContext, 'skip'>, requirements: readonly Requirement[]): void {
-  const complaint = requirements.map(shortfall).find((text) => text !== undefined)
+  skipWith(
+    context,
+    requirements.map(shortfall).find((text) => text !== undefined),
+  )
+}
+
+/** The same of files, each with the Debian package that brings it. */
+export function realFiles(
+  context: Pick<TestContext, 'skip'>,
+  needed: Readonly<Record<string, string>>,
+): void {
+  const missing = Object.entries(needed).find(([path]) => !isThere(path))
+  skipWith(context, missing && `not installed: ${missing[1]}, which has ${missing[0]}`)
+}
+
+function skipWith(context: Pick<TestContext, 'skip'>, complaint: string | undefined): void {
   if (complaint === undefined) return
   shout(complaint)
   context.skip(complaint)

@@ -1,5 +1,5 @@
 // nginx as a web server with a Date header (RFC 9110 6.6.1) and, at will, TLS with a certificate of our own authority.
-// It answers `ok` at every path.
+// It answers `ok` at every path; to whom it asks for a certificate, `SUCCESS` (it knows it) and the Authorization it got.
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Endpoint } from '../../../src/model/target.ts'
@@ -15,7 +15,10 @@ import type { Server } from './process.ts'
 export interface NginxOptions extends Placement {
   /** How far its clock is ahead of ours; negative: behind. */
   readonly skewSeconds?: number
-  readonly tls?: CertificateOptions
+  /** With a certificate of our own making, or that of the caller. */
+  readonly tls?: CertificateOptions | CertificateFiles
+  /** A PEM file: who shows no certificate that it has signed gets a 400. */
+  readonly clientAuthority?: string
 }
 
 export interface WebServer extends Server {
@@ -28,8 +31,19 @@ export interface TlsServer extends WebServer {
   readonly authorityFile: string
 }
 
-function configuration(directory: string, at: Endpoint, tls: CertificateFiles | undefined): string {
-  const secure = tls ? `ssl_certificate ${tls.certificateFile}; ssl_certificate_key ${tls.keyFile};` : ''
+function configuration(
+  directory: string,
+  at: Endpoint,
+  tls: CertificateFiles | undefined,
+  clientAuthority: string | undefined,
+): string {
+  const own = tls
+    ? `ssl_certificate ${tls.certificateFile}; ssl_certificate_key ${tls.keyFile}; ssl_protocols TLSv1.2 TLSv1.3;`
+    : ''
+  const secure = clientAuthority
+    ? `${own} ssl_verify_client on; ssl_client_certificate ${clientAuthority};`
+    : own
+  const text = clientAuthority ? '$ssl_client_verify $ssl_protocol $http_authorization' : 'ok'
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `  ${kind}_temp_path ${directory}/${kind};`,
   )
@@ -41,7 +55,7 @@ ${temporary.join('\n')}
   server {
     listen ${at.address}:${at.port}${tls ? ' ssl' : ''};
     ${secure}
-    location / { return 200 "ok\\n"; }
+    location / { return 200 "${text}\\n"; }
   }
 }
 `
@@ -54,7 +68,7 @@ const remove = (directory: string) => async (error: unknown) => {
 
 /** Rejects like launch(), or when openssl does not make the certificate. */
 export async function startNginx(
-  options: NginxOptions & { readonly tls: CertificateOptions },
+  options: NginxOptions & { readonly tls: CertificateOptions | CertificateFiles },
 ): Promise<TlsServer>
 export async function startNginx(options?: NginxOptions): Promise<WebServer>
 export async function startNginx(options: NginxOptions = {}): Promise<WebServer> {
@@ -62,9 +76,15 @@ export async function startNginx(options: NginxOptions = {}): Promise<WebServer>
   const env = skewed(options.skewSeconds)
   const at = await place(options, options.tls ? 443 : 80)
   const directory = await makeDirectory('nginx')
-  const tls = options.tls && (await makeCertificate(directory, options.tls).catch(remove(directory)))
+  const { tls: wanted, clientAuthority } = options
+  const given = wanted !== undefined && 'keyFile' in wanted ? wanted : undefined
+  const made =
+    wanted === undefined || given !== undefined
+      ? undefined
+      : await makeCertificate(directory, wanted as CertificateOptions).catch(remove(directory))
+  const tls = given ?? made
   const file = join(directory, 'nginx.conf')
-  await writeFile(file, configuration(directory, at, tls))
+  await writeFile(file, configuration(directory, at, tls, clientAuthority))
   const running = await launch({
     name: 'nginx',
     command,

@@ -1,118 +1,136 @@
-// CPU of this process for one check, whole (asked, judged, formatted, stored), beside the barest thing that Node can do
-// for the same exchange, in turn within one run. Usage: npm run bench [-- CHECKS [ROUNDS]]
+// What a check costs, in CPU of the process that makes it, beside blackbox_exporter and beside the kernel alone (a loop in
+// C), in turn within one run. Usage: npm run bench [-- CHECKS [ROUNDS]]
 import { fork } from 'node:child_process'
-import { createSocket } from 'node:dgram'
-import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { parseConfig } from '../src/config/load.ts'
-import { estateOf } from '../src/config/targets.ts'
-import { plan, type Task } from '../src/engine/plan.ts'
-import { run } from '../src/engine/run.ts'
-import { createStore } from '../src/engine/store.ts'
-import { createIo } from '../src/io/io.ts'
-import { silentLog } from '../src/model/log.ts'
-import { probes } from '../src/probes/index.ts'
-import { encodeBind, KMS_INTERFACE } from '../src/protocol/dcerpc.ts'
-import { encodeQuery } from '../src/protocol/dns.ts'
-import { FAMILIES } from '../src/views/catalogue.ts'
-import { createBook } from '../src/views/lines.ts'
-import { linesOfResult } from '../src/views/subjects.ts'
+import { createOurs } from './ours.ts'
+import { BLACKBOX_PROBES, buildLimit, inDirectory, startBlackbox, type Check } from './peers.ts'
+import type { Ports } from './responder.ts'
+import { medianOf, printTable, spread } from './table.ts'
 
-const checks = Number(process.argv[2] ?? 4000)
+const checks = Number(process.argv[2] ?? 3000)
 const rounds = Number(process.argv[3] ?? 5)
 const AT_ONCE = 32
+const HOSTS_A_SECOND = 667
 
-const child = fork(fileURLToPath(new URL('responder.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
-const ports = await new Promise<{ rpc: number; dns: number }>((resolve) =>
-  child.once('message', (message) => resolve(message as never)),
+const child = fork(fileURLToPath(new URL('responder.js', import.meta.url)))
+const ports = await new Promise<Ports>((resolve) =>
+  child.once('message', (message) => resolve(message as Ports)),
 )
 
-const yaml = `
-resolvers: ["127.0.0.1:${ports.dns}"]
-hosts: [{ name: kms01.bench.example, port: ${ports.rpc}, connect_to: 127.0.0.1 }]
-domains: [{ name: bench.example, expect: [kms01.bench.example] }]
-`
-const { config } = parseConfig(yaml, { file: 'bench', checkCron: () => undefined })
-if (config === undefined) throw new Error('the configuration of the benchmark is wrong')
-const tasks = plan(estateOf(config, { resolvers: [], searchDomains: [] }, []), Object.values(probes))
-const taskOf = (name: string): Task => {
-  const task = tasks.find(({ probe }) => probe.name === name)
-  if (task === undefined) throw new Error(name)
-  return task
-}
-
-const io = createIo()
-const store = createStore()
-const book = createBook(FAMILIES)
-
-async function check(task: Task): Promise<void> {
-  const result = await run(task, { io, log: silentLog })
-  if (result.failure !== undefined) throw new Error(result.failure.detail)
-  store.put(result)
-  book.set(task.key, linesOfResult(task, result))
-}
-
-const bind = encodeBind({ callId: 1, interfaces: [KMS_INTERFACE, KMS_INTERFACE] })
-
-function bareTcp(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = new Socket()
-    socket.on('error', reject)
-    socket.once('connect', () => socket.write(bind))
-    socket.once('data', () => socket.destroy())
-    socket.once('close', () => resolve())
-    socket.connect(ports.rpc, '127.0.0.1')
-  })
-}
-
-const shared = createSocket('udp4')
-const waiting = new Map<number, () => void>()
-shared.on('message', (bytes) => waiting.get(bytes.readUInt16BE(0))?.())
-let nextId = 0
-
-function bareDns(): Promise<void> {
-  return new Promise((resolve) => {
-    const id = (nextId = (nextId + 1) & 0xffff)
-    waiting.set(id, () => {
-      waiting.delete(id)
-      resolve()
-    })
-    shared.send(encodeQuery({ id, name: '_vlmcs._tcp.bench.example', type: 'SRV' }), ports.dns, '127.0.0.1')
-  })
-}
-
-async function cpuMicroseconds(work: () => Promise<void>): Promise<number> {
-  const before = process.cpuUsage()
-  let left = checks
+/** So many, `AT_ONCE` of them at a time. */
+async function flood(count: number, work: () => Promise<unknown>): Promise<void> {
+  let left = count
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       while (left-- > 0) await work()
     }),
   )
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / checks
 }
 
-const contests = {
-  'port check': () => check(taskOf('port')),
-  'bare net.Socket, same exchange': bareTcp,
-  'srv check (3 queries)': () => check(taskOf('srv')),
-  'bare shared UDP, 1 query': bareDns,
-}
-const figures = new Map<string, number[]>(Object.keys(contests).map((name) => [name, []]))
-for (let round = 0; round <= rounds; round++) {
-  for (const [name, work] of Object.entries(contests)) {
-    const figure = await cpuMicroseconds(work)
-    if (round > 0) figures.get(name)?.push(figure)
+/** So many, as evenly as an exporter would that spreads its hosts over an interval. */
+async function pace(count: number, work: () => Promise<unknown>): Promise<void> {
+  const start = performance.now()
+  const all: Promise<unknown>[] = []
+  let inFlight = 0
+  while (all.length < count) {
+    const due = Math.min(count, Math.ceil(((performance.now() - start) * HOSTS_A_SECOND) / 1000))
+    // Not all at once after a pause: the responder's socket would drop what it has no room for.
+    for (; all.length < due && inFlight < AT_ONCE; inFlight += 1)
+      all.push(work().finally(() => (inFlight -= 1)))
+    await new Promise((resolve) => setTimeout(resolve, 1))
   }
+  await Promise.all(all)
 }
-for (const [name, all] of figures) {
-  const sorted = all.toSorted((a, b) => a - b)
-  const [least, median, most] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)].map(
-    (each) => each?.toFixed(1),
+
+function ownCpu(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+await inDirectory(async (directory) => {
+  const limit = await buildLimit(directory, ports)
+  const blackbox = await startBlackbox(directory, ports)
+  const ours = createOurs(ports)
+  const figures = new Map<string, number[]>()
+  const note = (name: string, value: number): void =>
+    void figures.set(name, [...(figures.get(name) ?? []), value])
+
+  async function measureOurs(check: Check, many: typeof flood, count = checks): Promise<number> {
+    const before = ownCpu()
+    await many(count, () => ours.check(check))
+    return (ownCpu() - before) / count
+  }
+  async function measureBlackbox(
+    check: Check,
+    many: typeof flood,
+    count: number,
+  ): Promise<number | undefined> {
+    if (blackbox === undefined) return undefined
+    const before = await blackbox.cpuMicroseconds()
+    await many(count, async () => {
+      for (const module of BLACKBOX_PROBES[check]) await blackbox.probe(module)
+    })
+    return ((await blackbox.cpuMicroseconds()) - before) / count
+  }
+
+  for (let round = 0; round <= rounds; round += 1) {
+    const take = (name: string, value: number | undefined): void => {
+      // The first round warms up.
+      if (round > 0 && value !== undefined) note(name, value)
+    }
+    for (const check of ['port', 'srv', 'host'] as const) {
+      take(`${check} ours`, await measureOurs(check, flood))
+      take(`${check} c`, await limit(check, checks, AT_ONCE))
+      take(`${check} blackbox`, await measureBlackbox(check, flood, Math.ceil(checks / 3)))
+    }
+    take('paced ours', await measureOurs('host', pace))
+    take('paced blackbox', await measureBlackbox('host', pace, Math.ceil(checks / 3)))
+  }
+
+  const row = (
+    what: string,
+    name: string,
+    base: string,
+    goal: Record<'blackbox' | 'c', number | undefined>,
+  ) => {
+    const own = figures.get(`${name} ours`) ?? []
+    const against = (peer: 'blackbox' | 'c', from: string): string => {
+      const theirs = figures.get(`${from} ${peer}`)
+      if (theirs === undefined) return 'not measured'
+      const ratio = medianOf(own) / medianOf(theirs)
+      const wanted = goal[peer]
+      return `${ratio.toFixed(3)}${wanted === undefined ? '' : ` (goal ${wanted.toFixed(3)})`}`
+    }
+    return [
+      what,
+      spread(own),
+      spread(figures.get(`${name} blackbox`)),
+      spread(figures.get(`${base} c`)),
+      against('blackbox', name),
+      against('c', base),
+    ]
+  }
+  process.stdout.write(
+    `CPU of the process, microseconds a check: median (least to most) of ${rounds} rounds of ${checks}\n`,
   )
-  process.stdout.write(`${name.padEnd(34)} ${median} µs CPU (${least} to ${most})\n`)
-}
-io.close()
-shared.close()
+  printTable(
+    ['check', 'ours', 'blackbox_exporter', 'C', 'ours / blackbox', 'ours / C'],
+    [
+      row('port', 'port', 'port', { blackbox: 1 / 4, c: 2.2 }),
+      row('srv (3 queries)', 'srv', 'srv', { blackbox: 1 / 12, c: undefined }),
+      row('host, saturated', 'host', 'host', { blackbox: 1 / 5, c: 3.5 }),
+      row(`host, ${HOSTS_A_SECOND} a second`, 'paced', 'host', { blackbox: 1 / 5, c: undefined }),
+    ],
+  )
+  if (blackbox === undefined)
+    process.stdout.write('blackbox_exporter is not installed (Debian: prometheus-blackbox-exporter)\n')
+  if (ours.failed() > 0) {
+    process.stdout.write(
+      `${ours.failed()} of our checks failed: the machine is too busy for these figures to count\n`,
+    )
+    process.exitCode = 1
+  }
+  ours.close()
+  await blackbox?.stop()
+})
 child.disconnect()

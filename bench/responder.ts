@@ -1,8 +1,23 @@
-// The peers of bench/checks.ts, in a process of their own so that their CPU is not counted.
+// The peers that are asked, in a process of their own so that their CPU is not counted.
 import { startDns } from '../src/lab/dns.ts'
+import { listenTcp } from '../src/lab/listener.ts'
 import { startRpc } from '../src/lab/rpc.ts'
+import { startSmb2 } from '../src/lab/smb2.ts'
 
-const rpc = await startRpc('kms', { address: '127.0.0.1', port: 0 })
+export interface Ports {
+  readonly rpc: number
+  readonly smb2: number
+  readonly dns: number
+  /** Answers a line to whatever comes: blackbox_exporter can expect nothing else. */
+  readonly line: number
+}
+
+const where = { address: '127.0.0.1', port: 0 }
+const rpc = await startRpc('kms', where)
+const smb2 = await startSmb2(Date.now, where)
+const line = await listenTcp(where, (socket) => {
+  socket.on('data', () => socket.write(`${'x'.repeat(59)}\n`))
+})
 const dns = await startDns(
   {
     zones: {
@@ -16,7 +31,8 @@ const dns = await startDns(
       ],
     },
   },
-  { address: '127.0.0.1', port: 0 },
+  where,
 )
-process.send?.({ rpc: rpc.port, dns: dns.port })
+const ports: Ports = { rpc: rpc.port, smb2: smb2.port, dns: dns.port, line: line.port }
+process.send?.(ports)
 process.on('disconnect', () => process.exit(0))

@@ -18,6 +18,8 @@ import type { Route } from './winrm-route.ts'
 /** Room for what sealing adds. */
 const MOST_BODY_BYTES = MOST_ENVELOPE_LENGTH + 16 * 1024
 const MOST_IDENTIFY_BYTES = 64 * 1024
+/** A logon that begins with less would most likely count as one that nobody answered. */
+const LEAST_TRIAL_SECONDS = 0.25
 
 export interface Session {
   readonly connection: HttpConnection
@@ -125,16 +127,13 @@ interface Attempt {
 }
 
 async function trialOf(route: Route, { identity, deadline, guard }: Attempt): Promise<Trial> {
+  const tooLate = `${route.where}: the account was being tried elsewhere all the time`
   for (;;) {
     const permission = guard.ask(...identity)
     if ('trial' in permission) return permission.trial
     if ('hold' in permission) refuseWhileHeld(route, permission.hold)
-    if ('wait' in permission)
-      await within(
-        permission.wait,
-        deadline,
-        `${route.where}: the account was being tried elsewhere all the time`,
-      )
+    if ('wait' in permission) await within(permission.wait, deadline, tooLate)
+    if (deadline.remainingSeconds() < LEAST_TRIAL_SECONDS) throw new ProbeFailure('timeout', tooLate)
   }
 }
 

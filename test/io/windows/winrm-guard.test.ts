@@ -121,9 +121,14 @@ describe('hosts that accept connections and say nothing', () => {
     const { pool, credential } = await setting()
     const hung = await peersThat(2, silent)
     const healthy = await peersThat(5, accepts)
-    const round = () => Promise.all([...hung, ...healthy].map((peer) => visit(pool, credential, peer, 0.5)))
-    await round()
-    const ends = await round()
+    const round = (seconds: number) =>
+      Promise.all([...hung, ...healthy].map((peer) => visit(pool, credential, peer, seconds)))
+    const first = await round(0.5)
+    expect(first.map(({ reason }) => reason)).toEqual(Array(7).fill('timeout'))
+    expect(proofsOf(healthy)).toBe(0)
+    // The two are not asked again so soon, whatever time there is.
+    const ends = await round(10)
     expect(ends.slice(2).map(({ reason }) => reason)).toEqual(Array(5).fill('ok'))
+    expect(proofsOf(hung)).toBe(2)
   })
 })

@@ -13,8 +13,8 @@ import { createIo } from '../src/io/io.ts'
 import { silentLog } from '../src/model/log.ts'
 import { probes } from '../src/probes/index.ts'
 import { FAMILIES } from '../src/views/catalogue.ts'
-import { createBook } from '../src/views/lines.ts'
-import { linesOfResult } from '../src/views/subjects.ts'
+import { createBook } from '../src/views/book.ts'
+import { tellResult } from '../src/views/subjects.ts'
 
 const runs = Number(process.argv[2] ?? 200)
 const rounds = Number(process.argv[3] ?? 5)
@@ -55,7 +55,7 @@ const book = createBook(FAMILIES)
 async function check(task: Task): Promise<number> {
   const result = await run(task, { io, log: silentLog })
   if (result.failure !== undefined) throw new Error(`${task.key}: ${result.failure.detail}`)
-  book.set(task.key, linesOfResult(task, result))
+  book.set(task.key, tellResult(task, result))
   return (result.reading as { roundTrips?: number }).roundTrips ?? 1
 }
 

@@ -28,9 +28,17 @@ import type { Log } from './model/log.ts'
 import type { Result } from './model/result.ts'
 import type { Schedule } from './model/target.ts'
 import { probes, type ProbeName, type ResultOf } from './probes/index.ts'
-import { constantMetrics, domainMetrics, FAMILIES } from './views/catalogue.ts'
-import { createBook, writeLines, type Format } from './views/lines.ts'
-import { linesOfClient, linesOfDiagnosis, linesOfHost, linesOfResult } from './views/subjects.ts'
+import { createBook } from './views/book.ts'
+import { FAMILIES } from './views/catalogue.ts'
+import type { Format } from './views/lines.ts'
+import {
+  tellClient,
+  tellConstants,
+  tellDiagnosis,
+  tellDomain,
+  tellHost,
+  tellResult,
+} from './views/subjects.ts'
 import { nothingFound } from './views/nothing-found.ts'
 import { createSelfMetrics, type BuildInfo } from './views/prometheus.ts'
 import type { Snapshot } from './views/snapshot.ts'
@@ -88,7 +96,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     },
   })
   const self = createSelfMetrics(build, () => scheduler.inFlight)
-  book.set('constant', writeLines(constantMetrics, null, null, {}))
+  book.set('constant', tellConstants)
 
   function accept(task: Task, result: Result): void {
     self.probeDuration.observe({ probe: result.probe }, result.durationSeconds)
@@ -98,7 +106,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const before = store.latest(task.probe.name, task.target.key)
     logResult(task, result, before)
     store.put(result)
-    book.set(task.key, linesOfResult(task, result))
+    book.set(task.key, tellResult(task, result))
     concern(result, before)
   }
 
@@ -180,10 +188,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   }
 
   function summariseDomain(domain: string): void {
-    book.set(
-      `domain/${domain}`,
-      writeLines(domainMetrics, { consistent: isConsistent(domain) }, null, { domain }),
-    )
+    book.set(`domain/${domain}`, tellDomain(domain, { consistent: isConsistent(domain) }))
   }
 
   function judge(diagnosis: Diagnosis): void {
@@ -193,7 +198,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const same = before?.diagnosis.serving === diagnosis.serving
     const sinceSeconds = same && before ? before.sinceSeconds : io.clock.wallSeconds()
     diagnoses.set(name, { diagnosis, sinceSeconds })
-    book.set(`diagnosis/${name}`, linesOfDiagnosis(diagnosis))
+    book.set(`diagnosis/${name}`, tellDiagnosis(diagnosis))
     history.note(name, observe(diagnosis, store.latest('port', name), store.latest('licensing', name)))
     const causes = namedCauses(diagnosis)
     if (same && causes.join() === namedCauses(before?.diagnosis).join()) return
@@ -223,12 +228,12 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       assessor.forget(name)
     }
     for (const { name } of before.clients) book.delete(`canary/${name}`)
-    for (const client of clients) book.set(`canary/${client.name}`, linesOfClient(client))
+    for (const client of clients) book.set(`canary/${client.name}`, tellClient(client))
     for (const { name } of before.domains) book.delete(`domain/${name}`)
     // A resolver that is no longer asked has no say in whether they agree.
     for (const { name } of estate.domains) summariseDomain(name)
     for (const host of hosts.values()) {
-      book.set(`host/${host.name}`, linesOfHost(host))
+      book.set(`host/${host.name}`, tellHost(host))
       assessor.touch(host)
     }
     for (const name of Object.keys(probes) as ProbeName[]) {
@@ -274,10 +279,11 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     reloadFailed() {
       self.reloadSuccessful.set(0)
     },
-    async *metrics(format: Format): AsyncGenerator<string> {
+    /** Pieces that hold until the next turn of the event loop. */
+    async *metrics(format: Format): AsyncGenerator<Uint8Array> {
       yield* book.render(format)
-      yield await self.render(format)
-      if (format === 'openmetrics') yield '# EOF\n'
+      yield Buffer.from(await self.render(format))
+      if (format === 'openmetrics') yield Buffer.from('# EOF\n')
     },
     snapshot(): Snapshot {
       assessor.settle()

@@ -464,7 +464,7 @@ probes: { port: { schedule: 5s, timeout: 2s }, clock: { schedule: "*/5 * * * * *
       daemon.start()
       const asking = async () => {
         let text = ''
-        for await (const piece of daemon.metrics('text')) text += piece
+        for await (const piece of daemon.metrics('text')) text += Buffer.from(piece).toString()
         return /in_flight [1-9]/.test(text) && text.includes('winkms_host_serving{host="a.corp.example"} 1')
       }
       while (!(await asking())) await new Promise((resolve) => setTimeout(resolve, 50))

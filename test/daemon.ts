@@ -22,6 +22,6 @@ export function startDaemon(config: Config, more: Partial<DaemonOptions> = {}): 
 /** The whole of `/metrics` as text. */
 export async function expose(daemon: Pick<Daemon, 'metrics'>): Promise<string> {
   let text = ''
-  for await (const piece of daemon.metrics('text')) text += piece
+  for await (const piece of daemon.metrics('text')) text += Buffer.from(piece).toString()
   return text
 }

@@ -10,7 +10,7 @@ export interface WatchedEstate {
   readonly phase: 'new' | 'running' | 'stopping'
   readonly estate: Estate
   readonly self: SelfMetrics
-  metrics(format: Format): AsyncGenerator<string>
+  metrics(format: Format): AsyncGenerator<Uint8Array>
   snapshot(): Snapshot
   /** A host that is not watched, as if an SRV record had named it. */
   adHocHost(name: string): Host

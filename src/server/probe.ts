@@ -8,8 +8,9 @@ import { MalformedMessage } from '../model/failure.ts'
 import { probes, type ProbeName } from '../probes/index.ts'
 import { checkName } from '../protocol/dns.ts'
 import { FAMILIES } from '../views/catalogue.ts'
-import { CONTENT_TYPES, createBook, familyText, sampleLine, type Format } from '../views/lines.ts'
-import { linesOfDiagnosis, linesOfResult } from '../views/subjects.ts'
+import { createBook } from '../views/book.ts'
+import { CONTENT_TYPES, familyText, sampleLine, type Format } from '../views/lines.ts'
+import { tellDiagnosis, tellResult } from '../views/subjects.ts'
 import { diagnosisText, plainPaint } from '../views/text.ts'
 import { printable } from '../views/printable.ts'
 import type { WatchedEstate, WebOptions } from './daemon.ts'
@@ -94,9 +95,9 @@ function render(
   const book = createBook(FAMILIES)
   for (const [index, result] of results.entries()) {
     const task = tasks[index]
-    if (task !== undefined) book.set(task.key, linesOfResult(task, result))
+    if (task !== undefined) book.set(task.key, tellResult(task, result))
   }
-  if (only === undefined) book.set('diagnosis', linesOfDiagnosis(diagnosis))
+  if (only === undefined) book.set('diagnosis', tellDiagnosis(diagnosis))
   const success =
     only === undefined
       ? diagnosis.serving === true
@@ -112,7 +113,8 @@ function render(
   const head = own.map(({ name, help, value }) =>
     familyText({ name, help, type: 'gauge' }, sampleLine(name, {}, value), format),
   )
-  return [...head, ...book.render(format), format === 'openmetrics' ? '# EOF\n' : ''].join('')
+  const body = Buffer.concat([...book.render(format)]).toString()
+  return [...head, body, format === 'openmetrics' ? '# EOF\n' : ''].join('')
 }
 
 export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {

@@ -1,6 +1,6 @@
 // Samples as lines of the exposition format, written once when a result arrives and joined when Prometheus asks.
 // Text 0.0.4 and OpenMetrics 1.0 differ only in a family's head lines and at the end, so that one set of lines serves both.
-import type { Emit, Family, Metric } from '../model/metric.ts'
+import type { Family, Metric } from '../model/metric.ts'
 import type { Labels } from '../model/target.ts'
 
 export type Format = 'text' | 'openmetrics'
@@ -37,7 +37,7 @@ export function sampleLine(name: string, labels: Labels, value: number): string 
   return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${numberText(value)}\n`
 }
 
-function headLines(
+export function headLines(
   { name, type, help }: Pick<Family, 'name' | 'help'> & { type: string },
   format: Format,
 ): string {
@@ -57,13 +57,26 @@ export function familyText(
   return samples === '' ? '' : headLines(family, format) + samples
 }
 
-/** The lines of one subject's samples, by family name. */
-export type Lines = ReadonlyMap<string, string>
+/** Takes what metrics make of a reading; `labels` are the target's own, and come first. */
+export type Say = <Subject, Reading>(
+  metrics: readonly Metric<Subject, Reading>[],
+  reading: Reading,
+  subject: Subject,
+  labels: Labels,
+) => void
+
+/** All that there is to say of one subject. May be asked for twice, and says the same. */
+export type Tell = (say: Say) => void
+
+export interface Head {
+  readonly pairs: string
+  readonly count: number
+}
 
 /** A target's own labels are the same run after run. */
-const heads = new WeakMap<Labels, { readonly pairs: string; readonly count: number }>()
+const heads = new WeakMap<Labels, Head>()
 
-function headOf(labels: Labels): { readonly pairs: string; readonly count: number } {
+export function headOf(labels: Labels): Head {
   const known = heads.get(labels)
   if (known !== undefined) return known
   const own = Object.entries(labels).map(([label, value]) => `${label}="${labelValue(value)}"`)
@@ -72,77 +85,17 @@ function headOf(labels: Labels): { readonly pairs: string; readonly count: numbe
   return head
 }
 
-/** Runs the metrics over a reading; `labels` are the target's own, and come first. Adds to `lines` where those are given. */
-export function writeLines<Subject, Reading>(
-  metrics: readonly Metric<Subject, Reading>[],
-  reading: Reading,
-  subject: Subject,
-  labels: Labels,
-  lines = new Map<string, string>(),
-): Map<string, string> {
-  const head = headOf(labels)
-  let text = ''
-  const add = (name: string, pairs: string, value: number): void => {
-    text += pairs === '' ? `${name} ${numberText(value)}\n` : `${name}{${pairs}} ${numberText(value)}\n`
+/** A sample's line up to its number. `values` are those of the labels after the head's; a histogram's as `emitHistogram` has them. */
+export function samplePrefix({ name, type, labels }: Family, head: Head, values: readonly string[]): string {
+  let { pairs } = head
+  let own = name
+  if (type === 'histogram') {
+    const [suffix = '', bound] = values
+    own = `${name}_${suffix}`
+    if (bound !== undefined) pairs += `${pairs === '' ? '' : ','}le="${labelValue(bound)}"`
+  } else {
+    for (let index = head.count; index < labels.length; index += 1)
+      pairs += `${pairs === '' ? '' : ','}${labels[index]}="${labelValue(values[index - head.count] ?? '')}"`
   }
-  for (const metric of metrics) {
-    const { name, type } = metric
-    text = lines.get(name) ?? ''
-    const emit: Emit = (value, ...values) => {
-      if (value === undefined) return
-      let { pairs } = head
-      if (type === 'histogram') {
-        const [suffix = '', bound] = values
-        if (bound !== undefined) pairs += `${pairs === '' ? '' : ','}le="${labelValue(bound)}"`
-        add(`${name}_${suffix}`, pairs, Number(value))
-        return
-      }
-      for (let index = head.count; index < metric.labels.length; index += 1)
-        pairs += `${pairs === '' ? '' : ','}${metric.labels[index]}="${labelValue(values[index - head.count] ?? '')}"`
-      add(name, pairs, Number(value))
-    }
-    metric.samples(reading, emit, subject)
-    if (text !== '') lines.set(name, text)
-  }
-  return lines
-}
-
-/** Ready lines by family and owner (one target of one probe, one host's diagnosis). */
-export interface Book {
-  set(owner: string, lines: Lines): void
-  delete(owner: string): void
-  /** In the order of the families; one string a family, so that a scrape can be sent piece by piece. */
-  render(format: Format): Generator<string>
-}
-
-export function createBook(families: readonly Family[]): Book {
-  const pages = new Map(
-    families.map((family) => [family.name, { family, byOwner: new Map<string, string>() }]),
-  )
-  const familiesOf = new Map<string, ReadonlySet<string>>()
-  const drop = (owner: string, keep: Lines | undefined): void => {
-    for (const name of familiesOf.get(owner) ?? [])
-      if (!keep?.has(name)) pages.get(name)?.byOwner.delete(owner)
-  }
-  return {
-    set(owner, lines) {
-      drop(owner, lines)
-      for (const [name, text] of lines) {
-        const page = pages.get(name)
-        if (page === undefined) throw new Error(`${name} is not among the declared families`)
-        page.byOwner.set(owner, text)
-      }
-      familiesOf.set(owner, new Set(lines.keys()))
-    },
-    delete(owner) {
-      drop(owner, undefined)
-      familiesOf.delete(owner)
-    },
-    *render(format) {
-      for (const { family, byOwner } of pages.values()) {
-        if (byOwner.size === 0) continue
-        yield familyText(family, [...byOwner.values()].join(''), format)
-      }
-    },
-  }
+  return pairs === '' ? `${own} ` : `${own}{${pairs}} `
 }

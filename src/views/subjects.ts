@@ -2,32 +2,57 @@
 import type { Client, Host } from '../config/targets.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import type { Task } from '../engine/plan.ts'
-import type { Metric } from '../model/metric.ts'
+import type { Family, Metric } from '../model/metric.ts'
 import type { Result } from '../model/result.ts'
-import { clientInfoFamily, diagnosisMetrics, hostInfoFamily, runMetricsFor } from './catalogue.ts'
-import { sampleLine, writeLines, type Lines } from './lines.ts'
+import type { Labels } from '../model/target.ts'
+import {
+  clientInfoFamily,
+  constantMetrics,
+  diagnosisMetrics,
+  domainMetrics,
+  hostInfoFamily,
+  runMetricsFor,
+  type DomainSummary,
+} from './catalogue.ts'
+import type { Tell } from './lines.ts'
 
 const runMetricsOf = new Map<string, readonly Metric<unknown, Result>[]>()
 
 /** What the run says, and what the reading says where there is one. */
-export function linesOfResult({ probe, target }: Task, result: Result): Lines {
-  let own = runMetricsOf.get(probe.name)
-  if (own === undefined) runMetricsOf.set(probe.name, (own = runMetricsFor(probe.identity)))
-  const lines = writeLines(own, result, target, target.labels)
-  if (result.failure !== undefined) return lines
-  return writeLines(probe.metrics, result.reading, target, target.labels, lines)
+export function tellResult({ probe, target }: Task, result: Result): Tell {
+  const own = runMetricsOf.get(probe.name) ?? runMetricsFor(probe.identity)
+  runMetricsOf.set(probe.name, own)
+  return (say) => {
+    say(own, result, target, target.labels)
+    if (result.failure === undefined) say(probe.metrics, result.reading, target, target.labels)
+  }
 }
 
-export function linesOfDiagnosis(diagnosis: Diagnosis): Lines {
-  return writeLines(diagnosisMetrics, diagnosis, diagnosis, { host: diagnosis.host.name })
+export function tellDiagnosis(diagnosis: Diagnosis): Tell {
+  const labels = { host: diagnosis.host.name }
+  return (say) => say(diagnosisMetrics, diagnosis, diagnosis, labels)
 }
 
-export function linesOfHost({ name, port, discovered, labels }: Host): Lines {
-  const own = { host: name, port: String(port), discovered: discovered ? '1' : '0', ...labels }
-  return new Map([[hostInfoFamily.name, sampleLine(hostInfoFamily.name, own, 1)]])
+export function tellDomain(domain: string, summary: DomainSummary): Tell {
+  return (say) => say(domainMetrics, summary, null, { domain })
 }
 
-export function linesOfClient({ name, labels }: Client): Lines {
-  const own = { client: name, ...labels }
-  return new Map([[clientInfoFamily.name, sampleLine(clientInfoFamily.name, own, 1)]])
+export const tellConstants: Tell = (say) => say(constantMetrics, null, null, {})
+
+export function tellHost({ name, port, discovered, labels }: Host): Tell {
+  return tellInfo(hostInfoFamily, {
+    host: name,
+    port: String(port),
+    discovered: discovered ? '1' : '0',
+    ...labels,
+  })
+}
+
+export function tellClient({ name, labels }: Client): Tell {
+  return tellInfo(clientInfoFamily, { client: name, ...labels })
+}
+
+function tellInfo(family: Family, labels: Labels): Tell {
+  const metric: Metric<null, null> = { ...family, samples: (_, emit) => emit(1) }
+  return (say) => say([metric], null, null, labels)
 }

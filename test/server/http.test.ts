@@ -95,7 +95,7 @@ describe('the format of /metrics', () => {
 })
 
 describe('a page that is sent piece by piece', () => {
-  const PIECE = `${'# '.padEnd(64 * 1024, 'x')}\n`
+  const PIECE = Buffer.from(`${'# '.padEnd(64 * 1024, 'x')}\n`)
   const MOST = 1_000
 
   function endless() {

@@ -82,7 +82,7 @@ describe('closing', () => {
   it('gives those who have not asked, and those who do not read, a few seconds and no more', async () => {
     const endless = fakeDaemon({
       async *metrics() {
-        for (;;) yield '# x'.padEnd(64 * 1024, 'x')
+        for (;;) yield Buffer.from('# x'.padEnd(64 * 1024, 'x'))
       },
     })
     const { urls, close } = await listen(appOver(endless), [{ host: '127.0.0.1', port: 0 }])
@@ -107,9 +107,9 @@ describe('closing', () => {
     const slow = fakeDaemon({
       async *metrics() {
         begun = true
-        yield '# begun\n'
+        yield Buffer.from('# begun\n')
         await waiting
-        yield '# ended\n'
+        yield Buffer.from('# ended\n')
       },
     })
     const { urls, close } = await listen(appOver(slow), [{ host: '127.0.0.1', port: 0 }])

@@ -43,8 +43,8 @@ export function fakeDaemon(changes: Partial<WatchedEstate> = {}): WatchedEstate 
     estate: all,
     self: createSelfMetrics({ version: '1', revision: '1' }, () => 0, { processMetrics: false }),
     async *metrics(format) {
-      yield PAGE
-      if (format === 'openmetrics') yield '# EOF\n'
+      yield Buffer.from(PAGE)
+      if (format === 'openmetrics') yield Buffer.from('# EOF\n')
     },
     snapshot: () =>
       snapshot({

@@ -18,8 +18,15 @@ import {
   runMetricsFor,
   SECTIONS,
 } from '../../src/views/catalogue.ts'
-import { createBook, writeLines } from '../../src/views/lines.ts'
-import { linesOfClient, linesOfDiagnosis, linesOfHost, linesOfResult } from '../../src/views/subjects.ts'
+import { createBook } from '../../src/views/book.ts'
+import {
+  tellClient,
+  tellConstants,
+  tellDiagnosis,
+  tellDomain,
+  tellHost,
+  tellResult,
+} from '../../src/views/subjects.ts'
 import {
   activityReading,
   around,
@@ -34,6 +41,7 @@ import {
 import { realServer } from '../real/servers/need.ts'
 import { promtoolCheckMetrics } from '../real/servers/prometheus.ts'
 import { answered, AT, diagnosis, estate, evidence, EVERYTHING, failed, first, host } from './scenes.ts'
+import { linesOf } from './lines-of.ts'
 import { parseStrictly } from './strict.ts'
 
 const everyDeclaration: readonly Family[] = [
@@ -270,11 +278,11 @@ describe('what diagnoses say', () => {
   })
 
   it('is silent about what cannot be told', () => {
-    expect([...linesOfDiagnosis(diagnosis({ domains: [] })).keys()]).toEqual(['winkms_service_state'])
+    expect([...linesOf(tellDiagnosis(diagnosis({ domains: [] }))).keys()]).toEqual(['winkms_service_state'])
   })
 
   it('tells named from ruled out', () => {
-    expect(linesOfDiagnosis(sick).get('winkms_diagnosis')).toBe(
+    expect(linesOf(tellDiagnosis(sick)).get('winkms_diagnosis')).toBe(
       'winkms_diagnosis{host="kms01.corp.example",cause="port_blocked"} 0\n' +
         'winkms_diagnosis{host="kms01.corp.example",cause="service_stopped"} 1\n',
     )
@@ -282,7 +290,7 @@ describe('what diagnoses say', () => {
 
   it('leaves the state of the service to Windows where Windows told it', () => {
     const told = diagnosis({ service: { state: 'running', source: 'windows_exporter' } })
-    expect(linesOfDiagnosis(told).has('winkms_service_state')).toBe(false)
+    expect(linesOf(tellDiagnosis(told)).has('winkms_service_state')).toBe(false)
   })
 
   it('becomes, with everything else, a page that parses strictly and that promtool has no remark on', async (context) => {
@@ -291,14 +299,14 @@ describe('what diagnoses say', () => {
       const readings = READINGS[task.probe.name]
       const others = tasks.filter(({ probe }) => probe === task.probe)
       const result = answered(task.probe.name, task.target, readings[others.indexOf(task) % readings.length])
-      book.set(task.key, linesOfResult(task, result))
+      book.set(task.key, tellResult(task, result))
     }
-    book.set('diagnosis', linesOfDiagnosis({ ...sick, host: host({ name: 'kms03.corp.example' }) }))
-    book.set('host', linesOfHost(host()))
-    book.set('canary', linesOfClient(first(all.clients)))
-    book.set('domain', writeLines(domainMetrics, { consistent: true }, null, { domain: 'corp.example' }))
-    book.set('constant', writeLines(constantMetrics, null, null, {}))
-    const text = [...book.render('text')].join('')
+    book.set('diagnosis', tellDiagnosis({ ...sick, host: host({ name: 'kms03.corp.example' }) }))
+    book.set('host', tellHost(host()))
+    book.set('canary', tellClient(first(all.clients)))
+    book.set('domain', tellDomain('corp.example', { consistent: true }))
+    book.set('constant', tellConstants)
+    const text = Buffer.concat([...book.render('text')]).toString()
     const families = parseStrictly(text, 'text')
     expect(new Set(families.map(({ name }) => name))).toEqual(
       new Set(
@@ -308,7 +316,7 @@ describe('what diagnoses say', () => {
       ),
     )
     expect(families.find(({ name }) => name === 'winkms_probe_timestamp_seconds')?.samples[0]?.value).toBe(AT)
-    parseStrictly([...book.render('openmetrics'), '# EOF\n'].join(''), 'openmetrics')
+    parseStrictly(`${Buffer.concat([...book.render('openmetrics')]).toString()}# EOF\n`, 'openmetrics')
     realServer(context, ['promtool'])
     expect(await promtoolCheckMetrics(text)).toEqual({ code: 0, output: '' })
   })
@@ -316,7 +324,7 @@ describe('what diagnoses say', () => {
 
 describe('the lines of a canary', () => {
   it("carry the configuration's labels", () => {
-    expect(linesOfClient(first(all.clients)).get('winkms_client_info')).toBe(
+    expect(linesOf(tellClient(first(all.clients))).get('winkms_client_info')).toBe(
       'winkms_client_info{client="pc1.corp.example",site="berlin"} 1\n',
     )
   })
@@ -324,7 +332,7 @@ describe('the lines of a canary', () => {
 
 describe('the lines of a host', () => {
   it("carry the configuration's labels", () => {
-    expect(linesOfHost(host()).get('winkms_host_info')).toBe(
+    expect(linesOf(tellHost(host())).get('winkms_host_info')).toBe(
       'winkms_host_info{host="kms01.corp.example",port="1688",discovered="0",site="berlin"} 1\n',
     )
   })
@@ -335,7 +343,7 @@ describe('the lines of an unanswered run', () => {
     const task = tasks.find(({ key }) => key === 'port/kms01.corp.example')
     if (task === undefined) throw new Error('no such task')
     const own = '{host="kms01.corp.example",probe="port"'
-    expect([...linesOfResult(task, failed('port', task.target))].map(([, text]) => text).join('')).toBe(
+    expect([...linesOf(tellResult(task, failed('port', task.target)))].map(([, text]) => text).join('')).toBe(
       `winkms_probe_success${own}} 0
 winkms_probe_failure_info${own},stage="connect",reason="connect_timeout"} 1
 winkms_probe_duration_seconds${own}} 0.5

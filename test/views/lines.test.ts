@@ -5,24 +5,24 @@ import { describe, expect, it } from 'vitest'
 import type { Family, Metric } from '../../src/model/metric.ts'
 import {
   CONTENT_TYPES,
-  createBook,
   familyText,
   labelValue,
   numberText,
   sampleLine,
-  writeLines,
-  type Book,
   type Format,
+  type Tell,
 } from '../../src/views/lines.ts'
+import { createBook, type Book } from '../../src/views/book.ts'
 import { createSelfMetrics, renderMetric } from '../../src/views/prometheus.ts'
 import { realServer } from '../real/servers/need.ts'
 import { promtoolCheckMetrics } from '../real/servers/prometheus.ts'
+import { linesOf } from './lines-of.ts'
 import { parseStrictly } from './strict.ts'
 
 const FORMATS = ['text', 'openmetrics'] as const
 
 function render(book: Book, format: Format): string {
-  return [...book.render(format), format === 'openmetrics' ? '# EOF\n' : ''].join('')
+  return `${Buffer.concat([...book.render(format)]).toString()}${format === 'openmetrics' ? '# EOF\n' : ''}`
 }
 
 type AnyRegistry = Registry | Registry<OpenMetricsContentType>
@@ -120,7 +120,7 @@ function byUs(families: readonly Declared[], format: Format): string {
       for (const { values, value } of family.samples) emit(value, ...values)
     },
   }))
-  book.set('owner', writeLines(metrics, null, null, {}))
+  book.set('owner', (say) => say(metrics, null, null, {}))
   return render(book, format)
 }
 
@@ -240,7 +240,7 @@ describe('a number', () => {
   })
 })
 
-describe('writeLines', () => {
+describe('what is told', () => {
   const metric = (name: string, ...samples: readonly (readonly [number | boolean | undefined, string])[]) =>
     ({
       name,
@@ -251,19 +251,23 @@ describe('writeLines', () => {
     }) satisfies Metric<null, null>
 
   it('puts the labels of the target first', () => {
-    const lines = writeLines([metric('a', [2, 'x'], [true, 'y'], [false, 'z'])], null, null, { host: 'h"' })
+    const lines = linesOf((say) =>
+      say([metric('a', [2, 'x'], [true, 'y'], [false, 'z'])], null, null, { host: 'h"' }),
+    )
     expect([...lines]).toEqual([
       ['a', 'a{host="h\\"",address="x"} 2\na{host="h\\"",address="y"} 1\na{host="h\\"",address="z"} 0\n'],
     ])
   })
 
   it('writes nothing for what is unknown, not even an entry', () => {
-    expect([...writeLines([metric('a', [undefined, 'x'])], null, null, { host: 'h' })]).toEqual([])
-    expect([...writeLines([metric('a')], null, null, { host: 'h' })]).toEqual([])
+    expect([...linesOf((say) => say([metric('a', [undefined, 'x'])], null, null, { host: 'h' }))]).toEqual([])
+    expect([...linesOf((say) => say([metric('a')], null, null, { host: 'h' }))]).toEqual([])
   })
 
   it('gathers what two metrics say under one name', () => {
-    const lines = writeLines([metric('a', [1, 'x']), metric('a', [2, 'y'])], null, null, { host: 'h' })
+    const lines = linesOf((say) =>
+      say([metric('a', [1, 'x']), metric('a', [2, 'y'])], null, null, { host: 'h' }),
+    )
     expect(lines.get('a')).toBe('a{host="h",address="x"} 1\na{host="h",address="y"} 2\n')
   })
 })
@@ -271,8 +275,20 @@ describe('writeLines', () => {
 describe('the book', () => {
   const families = ['b', 'a'].map((name): Family => ({ name, type: 'gauge', help: 'H.', labels: [] }))
   const head = (name: string): string => `# HELP ${name} H.\n# TYPE ${name} gauge\n`
-  const lines = (...entries: readonly (readonly [string, number])[]): Map<string, string> =>
-    new Map(entries.map(([name, value]) => [name, sampleLine(name, {}, value)]))
+  const lines =
+    (...entries: readonly (readonly [string, number])[]): Tell =>
+    (say) => {
+      for (const [name, value] of entries) {
+        const metric: Metric<null, null> = {
+          name,
+          type: 'gauge',
+          help: 'H.',
+          labels: [],
+          samples: (_, emit) => emit(value),
+        }
+        say([metric], null, null, {})
+      }
+    }
 
   it('keeps the declared order, and says nothing of a family without samples', () => {
     const book = createBook(families)

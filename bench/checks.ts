@@ -11,6 +11,7 @@ const checks = Number(process.argv[2] ?? 3000)
 const rounds = Number(process.argv[3] ?? 5)
 const AT_ONCE = 32
 const HOSTS_A_SECOND = 667
+const HOSTS = 10_000
 
 const child = fork(fileURLToPath(new URL('responder.js', import.meta.url)))
 const ports = await new Promise<Ports>((resolve) =>
@@ -50,7 +51,7 @@ function ownCpu(): number {
 await inDirectory(async (directory) => {
   const limit = await buildLimit(directory, ports)
   const blackbox = await startBlackbox(directory, ports)
-  const ours = createOurs(ports)
+  const ours = createOurs(ports, HOSTS)
   const figures = new Map<string, number[]>()
   const note = (name: string, value: number): void =>
     void figures.set(name, [...(figures.get(name) ?? []), value])

@@ -1,5 +1,6 @@
 // This exporter's own checks, whole: asked, judged, formatted, stored, with the very functions that the service runs.
 import { parseConfig } from '../src/config/load.ts'
+import type { Config } from '../src/config/schema.ts'
 import { estateOf } from '../src/config/targets.ts'
 import { diagnose } from '../src/diagnosis/diagnose.ts'
 import { evidenceOf, sharedEvidence } from '../src/engine/assess.ts'
@@ -12,38 +13,37 @@ import { probes } from '../src/probes/index.ts'
 import { FAMILIES } from '../src/views/catalogue.ts'
 import { createBook } from '../src/views/book.ts'
 import { tellDiagnosis, tellResult } from '../src/views/subjects.ts'
+import { domainOf, nameOf } from './names.ts'
 import type { Check } from './peers.ts'
 import type { Ports } from './responder.ts'
 
 export interface Ours {
+  /** Of the next host in turn, so that none is asked twice within the second in which lookups are shared. */
   check(check: Check): Promise<void>
   /** Checks that were not answered as they should be: then the figures say nothing. */
   failed(): number
   close(): void
 }
 
-export function createOurs(ports: Ports): Ours {
-  const yaml = `
+/** As many hosts as are checked in a second or two. */
+export function createOurs(ports: Ports, hosts: number): Ours {
+  const all = Array.from({ length: hosts }, (_, index) => index)
+  const config = configOf(`
 resolvers: ["127.0.0.1:${ports.dns}"]
 hosts:
-  - name: kms01.bench.example
-    port: ${ports.rpc}
-    probes: { clock: { sources: [smb2], ports: { smb2: ${ports.smb2} } } }
+${all.map((index) => `  - { name: ${nameOf(index)}, port: ${ports.rpc}, probes: { clock: { sources: [smb2], ports: { smb2: ${ports.smb2} } } } }`).join('\n')}
   # By its address: what it costs to look up names is in the other rows.
   - { name: 127.0.0.1, port: ${ports.rpc} }
-domains: [{ name: bench.example, expect: [kms01.bench.example] }]
-`
-  const { config, problems } = parseConfig(yaml, { file: 'bench', checkCron: () => undefined })
-  if (config === undefined) throw new Error(JSON.stringify(problems))
+domains:
+${all.map((index) => `  - { name: ${domainOf(index)}, expect: [${nameOf(index)}] }`).join('\n')}
+`)
   const estate = estateOf(config, { resolvers: [], searchDomains: [] }, [])
-  const tasks = plan(estate, Object.values(probes))
-  const taskOf = (name: string, target?: string): Task => {
-    const task = tasks.find(({ probe, target: { key } }) => probe.name === name && (target ?? key) === key)
-    if (task === undefined) throw new Error(name)
+  const tasks = new Map(plan(estate, Object.values(probes)).map((task) => [task.key, task]))
+  const taskOf = (name: string, target: string): Task => {
+    const task = tasks.get(`${name}/${target}`)
+    if (task === undefined) throw new Error(`${name} ${target}`)
     return task
   }
-  const [host] = estate.hosts
-  if (host === undefined) throw new Error('no host')
   const io = createIo()
   const store = createStore()
   const book = createBook(FAMILIES)
@@ -55,22 +55,31 @@ domains: [{ name: bench.example, expect: [kms01.bench.example] }]
     store.put(result)
     book.set(task.key, tellResult(task, result))
   }
-  const [port, srv, clock, alone] = [
-    taskOf('port', host.name),
-    taskOf('srv'),
-    taskOf('clock', host.name),
-    taskOf('port', '127.0.0.1'),
-  ]
+  const alone = taskOf('port', '127.0.0.1')
+  const sets = all.map((index) => {
+    const host = estate.hosts.find(({ name }) => name === nameOf(index))
+    if (host === undefined) throw new Error(nameOf(index))
+    const srv = taskOf('srv', `${domainOf(index)} @ 127.0.0.1:${ports.dns}`)
+    return { host, srv, port: taskOf('port', host.name), clock: taskOf('clock', host.name) }
+  })
+  let turn = 0
   return {
     async check(check) {
-      if (check === 'port') return ask(alone)
-      if (check === 'srv') return ask(srv)
-      await Promise.all([ask(port), ask(srv), ask(clock)])
-      const diagnosis = diagnose(evidenceOf(host, store, sharedEvidence(store)))
+      const set = sets[turn++ % sets.length]
+      if (check === 'port' || set === undefined) return ask(alone)
+      if (check === 'srv') return ask(set.srv)
+      await Promise.all([ask(set.port), ask(set.srv), ask(set.clock)])
+      const diagnosis = diagnose(evidenceOf(set.host, store, sharedEvidence(store)))
       if (diagnosis.serving !== true) failed += 1
-      book.set(`diagnosis/${host.name}`, tellDiagnosis(diagnosis))
+      book.set(`diagnosis/${set.host.name}`, tellDiagnosis(diagnosis))
     },
     failed: () => failed,
     close: () => io.close(),
   }
+}
+
+function configOf(yaml: string): Config {
+  const { config, problems } = parseConfig(yaml, { file: 'bench', checkCron: () => undefined })
+  if (config === undefined) throw new Error(JSON.stringify(problems.slice(0, 3)))
+  return config
 }

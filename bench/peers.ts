@@ -9,6 +9,7 @@ import { encodeBind, KMS_INTERFACE } from '../src/protocol/dcerpc.ts'
 import { encodeQuery } from '../src/protocol/dns.ts'
 import { encodeNegotiate } from '../src/protocol/smb2.ts'
 import { freePort } from '../test/real/servers/ports.ts'
+import { domainOf, nameOf } from './names.ts'
 import type { Ports } from './responder.ts'
 
 const run = promisify(execFile)
@@ -31,8 +32,8 @@ export async function buildLimit(
     smb2: `tcp:${ports.smb2}:${hex(encodeNegotiate(new Uint8Array(16)))}`,
   }
   const srv = [
-    `udp:${ports.dns}:${query('SRV', '_vlmcs._tcp.bench.example')}`,
-    ...(['A', 'AAAA'] as const).map((type) => `udp:${ports.dns}:${query(type, 'kms01.bench.example')}`),
+    `udp:${ports.dns}:${query('SRV', `_vlmcs._tcp.${domainOf(0)}`)}`,
+    ...(['A', 'AAAA'] as const).map((type) => `udp:${ports.dns}:${query(type, nameOf(0))}`),
   ]
   const exchanges = { port: [names.port], srv, host: [names.port, names.smb2, ...srv] }
   return async (check, checks, atOnce) => {
@@ -73,9 +74,9 @@ export async function startBlackbox(directory: string, ports: Ports): Promise<Bl
     file,
     `modules:
   tcp: { prober: tcp, timeout: 5s, tcp: { preferred_ip_protocol: ip4, query_response: [{ send: ${'x'.repeat(70)} }, { expect: "^x" }] } }
-  srv: ${dns('_vlmcs._tcp.bench.example', 'SRV')}
-  a: ${dns('kms01.bench.example', 'A')}
-  aaaa: ${dns('kms01.bench.example', 'AAAA')}
+  srv: ${dns(`_vlmcs._tcp.${domainOf(0)}`, 'SRV')}
+  a: ${dns(nameOf(0), 'A')}
+  aaaa: ${dns(nameOf(0), 'AAAA')}
 `,
   )
   const port = await freePort()

@@ -1,8 +1,16 @@
 // The peers that are asked, in a process of their own so that their CPU is not counted.
-import { startDns } from '../src/lab/dns.ts'
-import { listenTcp } from '../src/lab/listener.ts'
+import {
+  decodeQuery,
+  encodeAnswer,
+  TYPE_CODES,
+  type Answer,
+  type DnsRecord,
+  type Query,
+} from '../src/lab/dns-wire.ts'
+import { listenTcp, listenUdp } from '../src/lab/listener.ts'
 import { startRpc } from '../src/lab/rpc.ts'
 import { startSmb2 } from '../src/lab/smb2.ts'
+import { addressOf, nameOf } from './names.ts'
 
 export interface Ports {
   readonly rpc: number
@@ -12,27 +20,34 @@ export interface Ports {
   readonly line: number
 }
 
-const where = { address: '127.0.0.1', port: 0 }
-const rpc = await startRpc('kms', where)
-const smb2 = await startSmb2(Date.now, where)
-const line = await listenTcp(where, (socket) => {
+/** On every loopback address: a host is an address of its own. */
+const everywhere = { address: '0.0.0.0', port: 0 }
+const rpc = await startRpc('kms', everywhere)
+const smb2 = await startSmb2(Date.now, everywhere)
+const line = await listenTcp(everywhere, (socket) => {
   socket.on('data', () => socket.write(`${'x'.repeat(59)}\n`))
 })
-const dns = await startDns(
-  {
-    zones: {
-      'bench.example': [
-        { name: 'kms01.bench.example', type: 'A', data: '127.0.0.1' },
-        {
-          name: '_vlmcs._tcp.bench.example',
-          type: 'SRV',
-          data: { priority: 0, weight: 0, port: rpc.port, target: 'kms01.bench.example' },
-        },
-      ],
-    },
-  },
-  where,
-)
+
+/** `dN.example` names `kmsN.bench.example`, and that is 127.1.x.y: thousands of zones without a table of them. */
+function answerTo({ name, type }: Query): Answer {
+  const found = { rcode: 'noerror', authoritative: true, authority: [], additional: [] } as const
+  const [, domain] = /^_vlmcs\._tcp\.d(\d+)\.example$/.exec(name) ?? []
+  if (domain !== undefined && type === TYPE_CODES.SRV) {
+    const data = { priority: 0, weight: 0, port: rpc.port, target: nameOf(Number(domain)) }
+    return { ...found, answers: [{ name, type: 'SRV', data }] }
+  }
+  const [, host] = /^kms(\d+)\.bench\.example$/.exec(name) ?? []
+  if (host === undefined) return { ...found, rcode: 'nxdomain', answers: [] }
+  const answers: DnsRecord[] =
+    type === TYPE_CODES.A ? [{ name, type: 'A', data: addressOf(Number(host)) }] : []
+  return { ...found, answers }
+}
+
+const dns = await listenUdp({ address: '127.0.0.1', port: 0 }, (message, reply) => {
+  const query = decodeQuery(message)
+  const answer = query && encodeAnswer(query, answerTo(query), 1232)
+  if (answer) reply(answer)
+})
 const ports: Ports = { rpc: rpc.port, smb2: smb2.port, dns: dns.port, line: line.port }
 process.send?.(ports)
 process.on('disconnect', () => process.exit(0))

@@ -160,9 +160,13 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
 
   /** Once everything has been asked and nobody is found, somebody who only sees the log has to be told too. */
   function sayWhatIsMissing(): void {
+    if (estate.hosts.length > 0) {
+      saidMissing = ''
+      return
+    }
     const asked =
       store.all('srv').length === estate.domains.reduce((sum, { resolvers }) => sum + resolvers.length, 0)
-    const text = asked && estate.hosts.length === 0 ? nothingFound(estate, store.all('srv')) : ''
+    const text = asked ? nothingFound(estate, store.all('srv')) : ''
     const lines = text.split('\n').map((line) => line.trim())
     if (text !== '' && text !== saidMissing) log.warn({ asked: lines.slice(1, -1) }, 'no KMS host is known')
     saidMissing = text
@@ -176,8 +180,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   }
 
   function answersOf(domain: string): readonly ResultOf<'srv'>[] {
-    const answers = store.all('srv').filter(({ target }) => target.domain.name === domain)
-    return answers.toSorted((a, b) => (a.target.key < b.target.key ? -1 : 1))
+    return store.answersOf(domain).toSorted((a, b) => (a.target.key < b.target.key ? -1 : 1))
   }
 
   function isConsistent(domain: string): boolean | undefined {

@@ -3,6 +3,7 @@
 import type { Domain, Host } from '../config/targets.ts'
 import type { Evidence, Finding } from '../model/finding.ts'
 import type { Result } from '../model/result.ts'
+import type { Target } from '../model/target.ts'
 import type { ResultOf } from '../probes/index.ts'
 import type { KmsFacts } from '../probes/license-facts.ts'
 import type { PublishedDomain } from '../probes/licensing.ts'
@@ -19,13 +20,18 @@ export interface HostEvidence {
   readonly activity: ResultOf<'activity'> | undefined
   /** Canaries that say they ask this host. */
   readonly clients: readonly ResultOf<'client'>[]
-  /** Of every domain and resolver that is watched. */
+  /** What resolvers say of the domains that expect the host, whose records name it, or that it is told to publish itself in. Others may be among them. */
   readonly srv: readonly ResultOf<'srv'>[]
   readonly references: readonly ResultOf<'reference'>[]
 }
 
+/** A judgement cites a target many times over. */
+const sources = new WeakMap<Target, string>()
+
 export function cite(result: Result, says: string): Evidence {
-  return { source: `${result.probe} ${result.target.key}`, says, atSeconds: result.endedAtSeconds }
+  const source = sources.get(result.target) ?? `${result.probe} ${result.target.key}`
+  sources.set(result.target, source)
+  return { source, says, atSeconds: result.endedAtSeconds }
 }
 
 export function unanswered(result: Result): string {

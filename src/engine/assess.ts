@@ -5,26 +5,33 @@ import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
 import { asksHost, type HostEvidence } from '../diagnosis/evidence.ts'
 import type { Store } from './store.ts'
 
-type Shared = Pick<HostEvidence, 'srv' | 'references' | 'clients'>
+type Shared = Pick<HostEvidence, 'references' | 'clients'>
 
 /** What all hosts are judged by: gathered once for as many as are judged in one go. `clients` are those of all hosts. */
 export function sharedEvidence(store: Pick<Store, 'all'>): Shared {
-  return { srv: store.all('srv'), references: store.all('reference'), clients: store.all('client') }
+  return { references: store.all('reference'), clients: store.all('client') }
 }
 
 export function evidenceOf(
   host: Host,
-  store: Pick<Store, 'latest' | 'lastLicences'>,
+  store: Pick<Store, 'latest' | 'lastLicences' | 'naming' | 'answersOf'>,
   shared: Shared,
 ): HostEvidence {
+  const licensing = store.latest('licensing', host.name)
+  // What the host is told to publish counts too.
+  const published = (licensing?.reading?.publishList ?? []).flatMap(({ domain }) => store.answersOf(domain))
   return {
     host,
     port: store.latest('port', host.name),
     clock: store.latest('clock', host.name),
     service: store.latest('service', host.name),
-    licensing: store.latest('licensing', host.name),
+    licensing,
     lastLicences: store.lastLicences(host.name),
     activity: store.latest('activity', host.name),
+    srv:
+      published.length === 0
+        ? store.naming(host.name)
+        : [...new Set([...store.naming(host.name), ...published])],
     ...shared,
     clients: shared.clients.filter((result) => asksHost(result, host)),
   }

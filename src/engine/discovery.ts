@@ -18,6 +18,11 @@ export function saysWhoIsThere({ reading }: ResultOf<'srv'>): boolean {
   return ['NOERROR', 'NXDOMAIN'].includes(reading.rcode)
 }
 
+function isSame(a: readonly Discovered[] | undefined, b: readonly Discovered[]): boolean {
+  if (a?.length !== b.length) return false
+  return a.every(({ name, port }, index) => name === b[index]?.name && port === b[index].port)
+}
+
 export function createDiscovery(): Discovery {
   const byTarget = new Map<string, readonly Discovered[]>()
   let current: readonly Discovered[] = []
@@ -40,8 +45,9 @@ export function createDiscovery(): Discovery {
       const named = reading.records
         .filter((record) => record.target !== '.' && isIP(record.target) === 0)
         .map((record) => ({ name: record.target, port: record.port }))
+      const before = byTarget.get(target.key)
       byTarget.set(target.key, named)
-      return changed()
+      return !isSame(before, named) && changed()
     },
     keep(keys) {
       for (const key of byTarget.keys()) if (!keys.has(key)) byTarget.delete(key)

@@ -7,6 +7,10 @@ export interface Store {
   put(result: Result): void
   latest<Name extends ProbeName>(probe: Name, targetKey: string): ResultOf<Name> | undefined
   all<Name extends ProbeName>(probe: Name): readonly ResultOf<Name>[]
+  /** Of every resolver that is asked for the domain, in the order of their first answers. */
+  answersOf(domain: string): readonly ResultOf<'srv'>[]
+  /** Those whose domain expects the host, or whose records name it. */
+  naming(host: string): readonly ResultOf<'srv'>[]
   /** The last that says whether KMS is enabled on the host. */
   lastLicences(targetKey: string): ResultOf<'licensing'> | undefined
   /** Newest first. */
@@ -16,10 +20,46 @@ export interface Store {
 
 const MOST_FAILURES = 100
 
+/** SRV answers by what they are about, so that a host is judged without a look at those about others. */
+function createIndex(keysOf: (result: ResultOf<'srv'>) => Iterable<string>) {
+  const byKey = new Map<string, Map<string, ResultOf<'srv'>>>()
+  const remove = (result: ResultOf<'srv'> | undefined, keep: ReadonlySet<string>): void => {
+    for (const key of result === undefined ? [] : keysOf(result)) {
+      const known = byKey.get(key)
+      if (known === undefined || result === undefined || keep.has(key)) continue
+      known.delete(result.target.key)
+      if (known.size === 0) byKey.delete(key)
+    }
+  }
+  return {
+    replace(before: ResultOf<'srv'> | undefined, result: ResultOf<'srv'> | undefined): void {
+      const keys = new Set(result === undefined ? [] : keysOf(result))
+      remove(before, keys)
+      for (const key of keys) {
+        let known = byKey.get(key)
+        if (known === undefined) byKey.set(key, (known = new Map()))
+        if (result !== undefined) known.set(result.target.key, result)
+      }
+    },
+    get: (key: string): readonly ResultOf<'srv'>[] => [...(byKey.get(key)?.values() ?? [])],
+  }
+}
+
+function* hostsOf({ target, reading }: ResultOf<'srv'>): Generator<string> {
+  for (const expected of target.domain.expect) yield expected.target
+  for (const record of reading?.records ?? []) yield record.target
+}
+
 export function createStore(): Store {
   const byProbe = new Map<string, Map<string, Result>>()
   const licences = new Map<string, ResultOf<'licensing'>>()
   const failures: Result[] = []
+  const byDomain = createIndex(({ target }) => [target.domain.name])
+  const byHost = createIndex(hostsOf)
+  const index = (before: Result | undefined, result: Result | undefined): void => {
+    byDomain.replace(before as ResultOf<'srv'> | undefined, result as ResultOf<'srv'> | undefined)
+    byHost.replace(before as ResultOf<'srv'> | undefined, result as ResultOf<'srv'> | undefined)
+  }
   const saysLicences = (result: Result): result is ResultOf<'licensing'> =>
     result.probe === 'licensing' &&
     (result as ResultOf<'licensing'>).reading?.kms?.service.kmsEnabled !== undefined
@@ -27,6 +67,7 @@ export function createStore(): Store {
     put(result) {
       let results = byProbe.get(result.probe)
       if (results === undefined) byProbe.set(result.probe, (results = new Map()))
+      if (result.probe === 'srv') index(results.get(result.target.key), result)
       results.set(result.target.key, result)
       if (saysLicences(result)) licences.set(result.target.key, result)
       if (result.failure !== undefined) {
@@ -39,10 +80,13 @@ export function createStore(): Store {
       byProbe.get(probe)?.get(key) as ResultOf<Name> | undefined,
     all: <Name extends ProbeName>(probe: Name) =>
       [...(byProbe.get(probe)?.values() ?? [])] as ResultOf<Name>[],
+    answersOf: byDomain.get,
+    naming: byHost.get,
     lastLicences: (key) => licences.get(key),
     failures: () => failures,
     delete(probe, key) {
       if (probe === 'licensing') licences.delete(key)
+      if (probe === 'srv') index(byProbe.get(probe)?.get(key), undefined)
       byProbe.get(probe)?.delete(key)
     },
   }

@@ -14,19 +14,32 @@ export interface Deadline {
 
 export function createDeadline(seconds: number): Deadline {
   const endsAt = performance.now() + seconds * 1000
+  const deadline = deadlineAt(endsAt)
+  const timer = setTimeout(() => deadline.end('expired'), Math.max(0, seconds * 1000))
+  deadline.own(() => clearTimeout(timer))
+  return deadline
+}
+
+/** Ends with the other one, or before it when it is closed. Costs no timer. */
+export function within(outer: Deadline): Deadline {
+  const deadline = deadlineAt(performance.now() + outer.remainingSeconds() * 1000)
+  const letGo = outer.own(deadline.end)
+  deadline.own(letGo)
+  return deadline
+}
+
+function deadlineAt(endsAt: number): Deadline & { readonly end: (why: Ending) => void } {
   const owned = new Set<(ending: Ending) => void>()
   let ending: Ending | undefined
 
   const end = (why: Ending): void => {
     if (ending !== undefined) return
     ending = why
-    clearTimeout(timer)
     for (const release of owned) release(why)
     owned.clear()
   }
-  const timer = setTimeout(end, Math.max(0, seconds * 1000), 'expired')
-
   return {
+    end,
     get ended() {
       return ending !== undefined
     },

@@ -24,6 +24,10 @@ export interface Question {
   readonly type: 'A' | 'AAAA' | 'SRV' | 'CNAME'
 }
 
+export interface AddressQuestion extends Question {
+  readonly type: 'A' | 'AAAA'
+}
+
 export interface DnsAnswer {
   readonly reply: DnsReply
   readonly resolver: Endpoint
@@ -37,8 +41,28 @@ export interface DnsAnswer {
 export interface Resolver {
   /** Asks this one server. Rejects with ProbeFailure `resolve_timeout`, `connect_*`; any reply at all resolves. */
   ask(server: Endpoint, question: Question, deadline: Deadline): Promise<DnsAnswer>
+  /**
+   * The same for a name's addresses, but the answer may be up to `SHARED_SECONDS` old: what asks about one host at one
+   * time gets one answer, and the resolver one question.
+   */
+  lookUp(
+    server: Endpoint,
+    question: AddressQuestion,
+    deadline: Deadline,
+    seconds?: number,
+  ): Promise<DnsAnswer>
   /** A and AAAA of `name` from the first server that answers. Rejects with ProbeFailure `resolve_*`. */
   resolve(name: string, servers: readonly Endpoint[], deadline: Deadline): Promise<readonly string[]>
+}
+
+/** Shorter than any schedule. */
+const SHARED_SECONDS = 1
+
+/** A question on its way, and then its answer. Monotonic seconds. */
+interface Flight {
+  readonly begun: number
+  readonly ends: number
+  readonly answer: Promise<DnsAnswer>
 }
 
 const RCODE_REASON: Readonly<Record<string, Reason>> = {
@@ -99,6 +123,56 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     }
   }
 
+  let flights = new Map<string, Flight>()
+  let earlier = flights
+  let turnedAt = -Infinity
+
+  function lookUp(
+    server: Endpoint,
+    question: AddressQuestion,
+    deadline: Deadline,
+    seconds = deadline.remainingSeconds(),
+  ): Promise<DnsAnswer> {
+    const begun = clock.monotonicSeconds()
+    const ends = begun + seconds
+    if (begun - turnedAt > SHARED_SECONDS) {
+      earlier = flights
+      flights = new Map()
+      turnedAt = begun
+    }
+    const key = `${question.type} ${question.name} ${server.address} ${server.port}`
+    const known = flights.get(key) ?? earlier.get(key)
+    // One that may take longer than there is time here is no help.
+    if (known !== undefined && begun - known.begun <= SHARED_SECONDS && known.ends <= ends)
+      return shared(known.answer, deadline).catch(() =>
+        ask(server, question, deadline, Math.max(0, ends - clock.monotonicSeconds())),
+      )
+    const answer = ask(server, question, deadline, seconds)
+    flights.set(key, { begun, ends, answer })
+    answer.catch(() => {
+      if (flights.get(key)?.answer === answer) flights.delete(key)
+      if (earlier.get(key)?.answer === answer) earlier.delete(key)
+    })
+    return answer
+  }
+
+  /** Rejects when the one who asked gave up, or when this deadline ends. */
+  function shared(answer: Promise<DnsAnswer>, deadline: Deadline): Promise<DnsAnswer> {
+    return new Promise((resolve, reject) => {
+      const letGo = deadline.own(() => reject(new ProbeFailure('resolve_timeout', 'time was up')))
+      answer.then(
+        (told) => {
+          letGo()
+          resolve(told)
+        },
+        (error: unknown) => {
+          letGo()
+          reject(error instanceof Error ? error : new Error(String(error)))
+        },
+      )
+    })
+  }
+
   async function resolveAt(
     name: string,
     server: Endpoint,
@@ -106,7 +180,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     seconds: number,
   ): Promise<readonly string[]> {
     const answers = await Promise.all(
-      (['A', 'AAAA'] as const).map((type) => ask(server, { name, type }, deadline, seconds)),
+      (['A', 'AAAA'] as const).map((type) => lookUp(server, { name, type }, deadline, seconds)),
     )
     const addresses = [...new Set(answers.flatMap(({ reply }) => addressesOf(reply, name)))]
     if (addresses.length > 0) return addresses
@@ -126,6 +200,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
 
   return {
     ask,
+    lookUp,
     async resolve(given, servers, deadline) {
       if (isIP(given) !== 0) return [given]
       const name = checkName(given)

@@ -165,6 +165,7 @@ export async function openConnection(
 ): Promise<HttpConnection> {
   const where = formatEndpoint(peer.endpoint)
   const connection = await connect(peer.endpoint, deadline, clock)
+  connection.socket.setNoDelay(true)
   const secure = peer.tls === undefined ? undefined : await startTls(connection.socket, peer, deadline)
   const socket = secure ?? connection.socket
   // The TLS handshake may have taken what was left of the time.

@@ -36,7 +36,6 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
     let connected = false
     socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
     socket.once('connect', () => {
-      socket.setNoDelay(true)
       connected = true
       resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt, release: letGo })
     })

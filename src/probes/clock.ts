@@ -4,7 +4,7 @@
 // diagnosis/rules/drift.ts).
 import type { ClockSource } from '../config/schema.ts'
 import type { Host } from '../config/targets.ts'
-import { createDeadline, type Deadline } from '../io/deadline.ts'
+import { within, type Deadline } from '../io/deadline.ts'
 import type { HttpSession } from '../io/http.ts'
 import { hasWindows, openWindows } from '../io/windows/open.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
@@ -107,8 +107,7 @@ export const clock: Probe<'clock', HostTarget, ClockReading> = {
     const { io } = visit
     const samples: ClockSample[] = []
     const failures: ClockReading['failures'][number][] = []
-    const patience = createDeadline(visit.deadline.remainingSeconds())
-    visit.deadline.own(() => patience.close())
+    const patience = within(visit.deadline)
     let waiting: NodeJS.Timeout | undefined
 
     const http = (port: number, deadline: Deadline): Promise<HttpSession> =>

@@ -60,7 +60,7 @@ async function lookUpFamily(
   visit: Visit,
 ): Promise<SrvTargetLookup> {
   try {
-    const answer = await visit.io.dns.ask(resolver, { name: target, type }, visit.deadline)
+    const answer = await visit.io.dns.lookUp(resolver, { name: target, type }, visit.deadline)
     const alias = answer.reply.aliases.some(({ name }) => name === target)
     const addresses = addressesOf(answer.reply, target)
     const failure = whyUntold(answer)

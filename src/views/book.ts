@@ -249,7 +249,16 @@ export function createBook(families: readonly Family[]): Book {
       writeBlock(own, block, text)
     }
     for (const [each, blocks] of left) for (const block of blocks) freeBlock(each, block)
-    accounts.set(owner, account)
+    // Arrays that grew by `push` are half empty.
+    accounts.set(owner, {
+      shelves: account.shelves.slice(),
+      blocks: account.blocks.slice(),
+      pairs: account.pairs.slice(),
+      firsts: account.firsts.slice(),
+      values: account.values.slice(),
+      words: account.words.slice(),
+      places: account.places.slice(),
+    })
   }
 
   return {

@@ -28,8 +28,12 @@ export function tellResult({ probe, target }: Task, result: Result): Tell {
   }
 }
 
+const hostLabels = new WeakMap<Host, Labels>()
+
 export function tellDiagnosis(diagnosis: Diagnosis): Tell {
-  const labels = { host: diagnosis.host.name }
+  const { host } = diagnosis
+  const labels = hostLabels.get(host) ?? { host: host.name }
+  hostLabels.set(host, labels)
   return (say) => say(diagnosisMetrics, diagnosis, diagnosis, labels)
 }
 

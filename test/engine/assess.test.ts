@@ -80,7 +80,6 @@ it('the evidence about a host is its own results, and what was found of domains 
     ['port', 'kms01'],
     ['port', 'kms02'],
     ['clock', 'kms01'],
-    ['srv', 'corp.example @ 192.0.2.1:53'],
     ['reference', 'ntp.corp.example'],
     ['licensing', 'kms01'],
     ['activity', 'kms01'],
@@ -92,9 +91,23 @@ it('the evidence about a host is its own results, and what was found of domains 
     endedAtSeconds: 1,
     durationSeconds: 0,
     stages: [],
-    reading: `${probe} ${key}`,
+    reading: probe === 'licensing' ? { publishList: [{ domain: 'told.example' }] } : `${probe} ${key}`,
   }))
   for (const result of results) store.put(result)
+  const answers = (
+    [
+      ['expecting.example', ['kms01'], []],
+      ['naming.example', ['kms02'], ['kms01']],
+      ['told.example', [], []],
+      ['others.example', ['kms02'], ['kms03']],
+    ] as const
+  ).map(([name, expected, named]) => {
+    const domain = { name, expect: expected.map((target) => ({ target })) }
+    const reading = { records: named.map((target) => ({ target })) }
+    const target = { ...taskOf({ key: name }).target, domain }
+    return { ...results[0], probe: 'srv', target, reading } as unknown as Result
+  })
+  for (const answer of answers) store.put(answer)
   const canaries = ['kms01', 'kms02', undefined].map((host, index) => ({
     ...results[0],
     probe: 'client',
@@ -108,10 +121,10 @@ it('the evidence about a host is its own results, and what was found of domains 
     port: results[0],
     clock: results[2],
     service: undefined,
-    licensing: results[5],
-    activity: results[6],
-    srv: [results[3]],
-    references: [results[4]],
+    licensing: results[4],
+    activity: results[5],
+    srv: answers.slice(0, 3),
+    references: [results[3]],
     // Those that ask this host, and nobody else's.
     clients: [canaries[0]],
   })

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createStore } from '../../src/engine/store.ts'
 import type { Result } from '../../src/model/result.ts'
@@ -53,6 +54,48 @@ describe('the store', () => {
     expect(store.all('port').map(({ target }) => target.key)).toEqual(['b'])
     expect(store.latest('port', 'a')).toBeUndefined()
     expect(store.all('clock')).toHaveLength(1)
+  })
+
+  it('finds the answers about a host and about a domain, as looking through all of them would', () => {
+    const few = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', '.'), { maxLength: 3 })
+    const step = fc.record({
+      domain: fc.constantFrom('x', 'y'),
+      resolver: fc.constantFrom('1', '2'),
+      expected: few,
+      named: fc.option(few, { nil: undefined }),
+      gone: fc.nat(5).map((nat) => nat === 0),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const store = createStore()
+        for (const { domain: name, resolver, expected, named, gone } of steps) {
+          const key = `${name} @ ${resolver}`
+          if (gone) {
+            store.delete('srv', key)
+            continue
+          }
+          const domain = { name, expect: expected.map((target) => ({ target })) }
+          const run = resultOf('srv', key, 1)
+          const reading = named && { records: named.map((target) => ({ target })) }
+          store.put({ ...run, target: { ...run.target, domain }, reading } as unknown as Result)
+        }
+        const all = store.all('srv')
+        for (const host of ['a', 'b', 'c', 'd']) {
+          const about = all.filter(
+            ({ target, reading }) =>
+              target.domain.expect.some(({ target: name }) => name === host) ||
+              reading?.records.some(({ target: name }) => name === host),
+          )
+          expect(new Set(store.naming(host))).toEqual(new Set(about))
+          expect(store.naming(host)).toHaveLength(about.length)
+        }
+        for (const name of ['x', 'y', 'z']) {
+          expect(new Set(store.answersOf(name))).toEqual(
+            new Set(all.filter(({ target }) => target.domain.name === name)),
+          )
+        }
+      }),
+    )
   })
 
   it('remembers what was last said of whether KMS is enabled, until the probe is gone', () => {

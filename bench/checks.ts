@@ -1,10 +1,15 @@
 // What a check costs, in CPU of the process that makes it, beside blackbox_exporter and beside the kernel alone (a loop in
 // C), in turn within one run. Usage: npm run bench [-- CHECKS [ROUNDS]]
-import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createOurs } from './ours.ts'
-import { BLACKBOX_PROBES, buildLimit, inDirectory, startBlackbox, type Check } from './peers.ts'
-import type { Ports } from './responder.ts'
+import {
+  BLACKBOX_PROBES,
+  buildLimit,
+  inDirectory,
+  startBlackbox,
+  startResponder,
+  type Check,
+} from './peers.ts'
 import { medianOf, printTable, spread } from './table.ts'
 
 const checks = Number(process.argv[2] ?? 3000)
@@ -13,10 +18,7 @@ const AT_ONCE = 32
 const HOSTS_A_SECOND = 667
 const HOSTS = 10_000
 
-const child = fork(fileURLToPath(new URL('responder.js', import.meta.url)))
-const ports = await new Promise<Ports>((resolve) =>
-  child.once('message', (message) => resolve(message as Ports)),
-)
+const { ports, stop } = await startResponder(fileURLToPath(new URL('responder.js', import.meta.url)))
 
 /** So many, `AT_ONCE` of them at a time. */
 async function flood(count: number, work: () => Promise<unknown>): Promise<void> {
@@ -134,4 +136,4 @@ await inDirectory(async (directory) => {
   ours.close()
   await blackbox?.stop()
 })
-child.disconnect()
+stop()

@@ -1,5 +1,5 @@
 // What this exporter is measured against: the kernel by a loop in C, and blackbox_exporter.
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, fork, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -42,10 +42,18 @@ export async function buildLimit(
   }
 }
 
+export async function startResponder(
+  file: string,
+): Promise<{ readonly ports: Ports; readonly stop: () => void }> {
+  const child = fork(file)
+  const ports = await new Promise<Ports>((done) => child.once('message', (message) => done(message as Ports)))
+  return { ports, stop: () => child.disconnect() }
+}
+
 const TICKS_A_SECOND = 100
 
 /** User and system time of a process, in microseconds. */
-async function cpuOf(pid: number): Promise<number> {
+export async function cpuOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_A_SECOND

@@ -76,7 +76,8 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   let phase: 'new' | 'running' | 'stopping' = 'new'
   let saidMissing = ''
   const store = createStore()
-  const discovery = createDiscovery()
+  let configured: ReadonlySet<string> = new Set()
+  const discovery = createDiscovery((name) => configured.has(name))
   const book = createBook(FAMILIES)
   const history = createHistory(io.clock)
   const diagnoses = new Map<string, { diagnosis: Diagnosis; sinceSeconds: number }>()
@@ -251,6 +252,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
 
   function use(next: Config): void {
     config = next
+    configured = new Set(config.hosts.map(({ name }) => name))
     // Resolvers that are no longer asked must not keep hosts alive.
     const keys = new Set(probes.srv.targets(estateOf(config, machine, [])).map(({ key }) => key))
     discovery.keep(keys)

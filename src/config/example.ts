@@ -66,7 +66,7 @@ probes:
   activity: { schedule: 1m, timeout: 20s, first_read: 30d } # of the event log, the first time
   client: { schedule: 10m, timeout: 20s }
 
-limits: { concurrency: 256, per_host: 4, discovered_hosts: 100 }
+limits: { concurrency: 1024, per_host: 4, discovered_hosts: 100 }
 
 discovery: { from_srv: true } # also watch the hosts that the domains' SRV records name
 `

@@ -1,5 +1,5 @@
 // The schema for editors and charts, made from the one that the file is checked with.
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { schema } from './schema.ts'
 

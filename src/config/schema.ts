@@ -1,6 +1,6 @@
 // The configuration file on one page: keys, units, limits and defaults. What two keys must have in common is in
 // `check.ts`; how a fault reads to a person, in `problem.ts`. Keys keep the file's snake_case in the types too.
-import { z } from 'zod'
+import * as z from 'zod'
 
 import { CLIENT_OSES } from '../kms/client-os.ts'
 import { DURATION_PATTERN } from './duration.ts'
@@ -324,7 +324,7 @@ export const schema = z.strictObject({
   probes: probes.prefault({}).describe('What is asked, how often, and for how long at most'),
   limits: z
     .strictObject({
-      concurrency: whole(1, 4096).default(256).describe('Runs at one time'),
+      concurrency: whole(1, 4096).default(1024).describe('Runs at one time'),
       per_host: whole(1, 64).default(4).describe('Runs at one time against one host'),
       discovered_hosts: whole(0, 10_000)
         .default(100)

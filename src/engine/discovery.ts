@@ -23,14 +23,16 @@ function isSame(a: readonly Discovered[] | undefined, b: readonly Discovered[]):
   return a.every(({ name, port }, index) => name === b[index]?.name && port === b[index].port)
 }
 
-export function createDiscovery(): Discovery {
+/** Hosts that are configured anyway are not counted among those that were found. */
+export function createDiscovery(isConfigured: (name: string) => boolean = () => false): Discovery {
   const byTarget = new Map<string, readonly Discovered[]>()
   let current: readonly Discovered[] = []
 
   function changed(): boolean {
     const byName = new Map<string, Discovered>()
     for (const hosts of byTarget.values()) {
-      for (const host of hosts) if (!byName.has(host.name)) byName.set(host.name, host)
+      for (const host of hosts)
+        if (!byName.has(host.name) && !isConfigured(host.name)) byName.set(host.name, host)
     }
     const next = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
     const same = JSON.stringify(next) === JSON.stringify(current)

@@ -1,4 +1,5 @@
 // An estate and the list of probes give the tasks: who asks what of whom. Pure.
+import { createHash } from 'node:crypto'
 import type { Estate } from '../config/targets.ts'
 import type { Target } from '../model/target.ts'
 import type { ProbeName } from '../probes/index.ts'
@@ -23,7 +24,7 @@ export function plan(estate: Estate, probes: readonly Probe<ProbeName, Target, u
       key: `${probe.name}/${target.key}`,
       probe,
       target,
-      fingerprint: JSON.stringify(target, plain),
+      fingerprint: createHash('sha256').update(JSON.stringify(target, plain)).digest('base64'),
     })),
   )
 }

@@ -55,8 +55,8 @@ export interface Resolver {
   resolve(name: string, servers: readonly Endpoint[], deadline: Deadline): Promise<readonly string[]>
 }
 
-/** Shorter than any schedule. */
-const SHARED_SECONDS = 1
+/** Long enough for what begins together, however slow the resolver; short, for thousands of answers are kept meanwhile. */
+const SHARED_SECONDS = 0.25
 
 /** A question on its way, and then its answer. Monotonic seconds. */
 interface Flight {

@@ -3,7 +3,7 @@ import type { Endpoint } from '../model/target.ts'
 import { systemClock, type Clock } from './clock.ts'
 import type { Deadline } from './deadline.ts'
 import { createResolver, type Resolver } from './dns.ts'
-import { openHttp, type HttpPeer, type HttpSession } from './http.ts'
+import type { HttpPeer, HttpSession } from './http.ts'
 import { createStateStore, type StateProblem, type StateStore } from './state.ts'
 import { createWinrmPool, type WinrmPool } from './windows/winrm.ts'
 import { connect, exchange, type Answer, type Connection, type Frame } from './tcp.ts'
@@ -41,7 +41,11 @@ export function createIo({ clock = systemClock, stateDirectory, onStateProblem }
     connect: (endpoint, deadline) => connect(endpoint, deadline, clock),
     exchange: (connection, request, frame, deadline) => exchange(connection, request, frame, deadline, clock),
     askUdp: (endpoint, request, accept, deadline) => askOnce(endpoint, request, accept, deadline, clock),
-    openHttp: (peer, deadline) => openHttp(peer, deadline, clock),
+    // Loaded when wanted: undici is a fifth of what there is to load, and many an estate is never asked over HTTP.
+    async openHttp(peer, deadline) {
+      const { openHttp } = await import('./http.ts')
+      return openHttp(peer, deadline, clock)
+    },
     close() {
       pool.close()
       winrm.close()

@@ -1,6 +1,6 @@
 // `/metrics` and whatever else speaks the exposition format: negotiation, compression, streaming.
 import type { Request, Response } from 'express'
-import { Readable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createGzip } from 'node:zlib'
@@ -28,37 +28,52 @@ export function chooseFormat(request: Request): Format {
 /** So much is copied and handed on in one turn of the event loop: a fraction of a millisecond. */
 const PIECE_BYTES = 256 * 1024
 
+/** Resolves once the sink has no more need of the bytes. */
+function written(sink: Writable, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new Gone('closed'))
+    if (sink.destroyed) return gone()
+    sink.once('close', gone)
+    sink.write(bytes, (error) => {
+      sink.off('close', gone)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+}
+
 /**
- * What was handed over, copied before it can change, in larger pieces and with a turn of the event loop after each: runs
- * go on while a scrape is sent.
+ * Copies what it is handed before that can change, into one buffer (a new one for each piece would have the collector run
+ * at every scrape), as fast as the sink takes it, and with a turn of the event loop after each.
  */
-async function* inTurns(
-  pieces: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>,
-): AsyncGenerator<Uint8Array> {
-  let buffer = Buffer.allocUnsafe(PIECE_BYTES)
+async function feed(sink: Writable, pieces: Pieces): Promise<void> {
+  let buffer = new Uint8Array(0)
   let filled = 0
   for await (const each of pieces) {
     const piece = typeof each === 'string' ? Buffer.from(each) : each
-    const full = filled + piece.length > buffer.length ? buffer.subarray(0, filled) : undefined
-    if (full !== undefined) {
-      buffer = Buffer.allocUnsafe(Math.max(PIECE_BYTES, piece.length))
-      filled = 0
+    if (filled + piece.length > buffer.length) {
+      const larger = new Uint8Array(Math.max(filled + piece.length, filled === 0 ? 0 : PIECE_BYTES))
+      larger.set(buffer.subarray(0, filled))
+      buffer = larger
     }
     buffer.set(piece, filled)
     filled += piece.length
-    if (full === undefined || full.length === 0) continue
-    yield full
+    if (filled < PIECE_BYTES / 2) continue
+    await written(sink, buffer.subarray(0, filled))
+    filled = 0
     await turn()
   }
-  if (filled > 0) yield buffer.subarray(0, filled)
+  if (filled > 0) await written(sink, buffer.subarray(0, filled))
 }
+
+type Pieces = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
 
 /** A peer that goes away, before the sending or in the middle of it, ends it; that is no error of ours. */
 export async function sendPieces(
   request: Request,
   response: Response,
   contentType: string,
-  pieces: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>,
+  pieces: Pieces,
 ): Promise<void> {
   if (response.destroyed) return
   response.set('content-type', contentType)
@@ -67,9 +82,20 @@ export async function sendPieces(
     if (request.acceptsEncodings('gzip', 'identity') === 'gzip') {
       response.set('content-encoding', 'gzip')
       // Level 1: a scrape's lines shrink to a fifteenth already. The work is done off the event loop.
-      await pipeline(Readable.from(inTurns(pieces)), createGzip({ level: 1 }), response)
+      const gzip = createGzip({ level: 1 })
+      const piped = pipeline(gzip, response)
+      piped.catch(() => {})
+      try {
+        await feed(gzip, pieces)
+      } catch (error) {
+        gzip.destroy()
+        throw error
+      }
+      gzip.end()
+      await piped
     } else {
-      await pipeline(Readable.from(inTurns(pieces)), response)
+      await feed(response, pieces)
+      response.end()
     }
   } catch (error) {
     if (!response.destroyed && !response.writableEnded) response.destroy()
@@ -77,7 +103,15 @@ export async function sendPieces(
   }
 }
 
+class Gone extends Error {}
+
 function isGone(error: unknown): boolean {
-  const codes: readonly unknown[] = ['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE']
-  return error instanceof Error && 'code' in error && codes.includes(error.code)
+  const codes: readonly unknown[] = [
+    'ERR_STREAM_PREMATURE_CLOSE',
+    'ERR_STREAM_UNABLE_TO_PIPE',
+    'ERR_STREAM_DESTROYED',
+    'ECONNRESET',
+    'EPIPE',
+  ]
+  return error instanceof Gone || (error instanceof Error && 'code' in error && codes.includes(error.code))
 }

@@ -48,7 +48,7 @@ const DEFAULTS: Config = {
     activity: { schedule: { kind: 'every', seconds: 60 }, timeout: 20, first_read: 30 * 86_400 },
     client: { schedule: { kind: 'every', seconds: 600 }, timeout: 20 },
   },
-  limits: { concurrency: 256, per_host: 4, discovered_hosts: 100 },
+  limits: { concurrency: 1024, per_host: 4, discovered_hosts: 100 },
   discovery: { from_srv: true },
 }
 

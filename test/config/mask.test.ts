@@ -74,7 +74,7 @@ probes:
     schedule: 10m
     timeout: 20s
 limits:
-  concurrency: 256
+  concurrency: 1024
   per_host: 4
   discovered_hosts: 100
 discovery:

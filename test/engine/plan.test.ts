@@ -70,7 +70,7 @@ describe('the plan', () => {
     const srvOf = (address: string): string | undefined =>
       tasksOf({ hosts: [{ ...HOST, addresses: [address] }] }).find(({ probe }) => probe.name === 'srv')
         ?.fingerprint
-    expect(srvOf('192.0.2.1')).toContain('192.0.2.1')
+    expect(srvOf('192.0.2.1')).toBeDefined()
     expect(srvOf('192.0.2.1')).not.toBe(srvOf('192.0.2.2'))
   })
 })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDeadline, type Ending } from '../../src/io/deadline.ts'
+import { createDeadline, within, type Ending } from '../../src/io/deadline.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -83,5 +83,28 @@ describe('a deadline', () => {
     expect(deadline.remainingSeconds()).toBe(0)
     vi.advanceTimersByTime(1)
     expect(deadline.ended).toBe(true)
+  })
+})
+
+describe('a deadline within another', () => {
+  it('ends with it, and says how', () => {
+    const outer = createDeadline(2)
+    const inner = within(outer)
+    const told: Ending[] = []
+    inner.own((ending) => told.push(ending))
+    vi.advanceTimersByTime(500)
+    expect(inner.remainingSeconds()).toBe(1.5)
+    vi.advanceTimersByTime(1_500)
+    expect([inner.ended, told]).toEqual([true, ['expired']])
+  })
+
+  it('closed by itself leaves the other alone, and has no timer of its own', () => {
+    const outer = createDeadline(2)
+    const inner = within(outer)
+    expect(vi.getTimerCount()).toBe(1)
+    inner.close()
+    expect([inner.ended, outer.ended]).toEqual([true, false])
+    outer.close()
+    expect(within(outer).ended).toBe(true)
   })
 })

@@ -5,6 +5,7 @@ import { addressesOf, createResolver, rcodeReason, type DnsReply, type Resolver 
 import { createUdpPool } from '../../src/io/udp.ts'
 import { BAD_TCP_PEERS, startBadPeer } from '../../src/lab/bad-peer.ts'
 import { startDns, type DnsRecord, type DnsServer } from '../../src/lab/dns.ts'
+import { decodeQuery, encodeAnswer, TYPE_CODES } from '../../src/lab/dns-wire.ts'
 import { listenUdp, type Listener } from '../../src/lab/listener.ts'
 import { MalformedMessage } from '../../src/model/failure.ts'
 import type { Endpoint } from '../../src/model/target.ts'
@@ -119,6 +120,97 @@ describe('a name', () => {
     const { at, asked } = await counting()
     expect(await resolve(name, [at])).toEqual(addresses)
     expect(asked()).toBe(0)
+  })
+})
+
+describe('a look-up', () => {
+  /** Counts what it is asked, and answers with one address unless told to be silent. */
+  async function counting(): Promise<{ where: Endpoint; asked: string[]; mute: (silent: boolean) => void }> {
+    const asked: string[] = []
+    let silent = false
+    const peer = await during(
+      listenUdp(LOOPBACK, (message, reply) => {
+        const query = decodeQuery(message)
+        if (!query) return
+        asked.push(query.name)
+        const answers: DnsRecord[] = query.type === TYPE_CODES.A ? [a(query.name, '192.0.2.1')] : []
+        const answer = {
+          rcode: 'noerror',
+          authoritative: true,
+          answers,
+          authority: [],
+          additional: [],
+        } as const
+        if (!silent) reply(encodeAnswer(query, answer, 1232))
+      }),
+    )
+    return { where: peer, asked, mute: (wanted) => void (silent = wanted) }
+  }
+  const KMS = { name: 'kms01.corp.example', type: 'A' } as const
+
+  it('is shared by whoever asks at the same time, and shortly after', async () => {
+    const { where, asked } = await counting()
+    const resolver = resolverOf()
+    const ask = () => resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
+    const answers = await Promise.all([ask(), ask(), ask()])
+    answers.push(await ask())
+    expect(asked).toEqual(['kms01.corp.example'])
+    expect(answers.map(({ reply }) => addressesOf(reply, KMS.name).join())).toEqual(
+      Array(4).fill('192.0.2.1'),
+    )
+    await resolver.lookUp(where, { ...KMS, type: 'AAAA' }, deadlineOf(AMPLE_SECONDS))
+    await resolver.lookUp(where, { ...KMS, name: 'kms02.corp.example' }, deadlineOf(AMPLE_SECONDS))
+    await resolver.ask(where, KMS, deadlineOf(AMPLE_SECONDS))
+    expect(asked).toHaveLength(4)
+  })
+
+  it('is made anew once the answer is older than a quarter of a second', async () => {
+    const { where, asked } = await counting()
+    let now = 0
+    const pool = createUdpPool()
+    onTestFinished(() => pool.close())
+    const resolver = createResolver(pool, { ...systemClock, monotonicSeconds: () => now })
+    for (const at of [0, 0.25, 0.26, 0.5, 10, 10.1]) {
+      now = at
+      await resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS), AMPLE_SECONDS)
+    }
+    expect(asked).toHaveLength(3)
+  })
+
+  it('that nobody answered is made again by the next, who has time left', async () => {
+    const { where, asked, mute } = await counting()
+    const resolver = resolverOf()
+    mute(true)
+    const first = resolver.lookUp(where, KMS, deadlineOf(0.1))
+    const second = resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
+    expect(await reasonOf(first)).toBe('resolve_timeout')
+    mute(false)
+    const third = await resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
+    expect(addressesOf(third.reply, KMS.name)).toEqual(['192.0.2.1'])
+    await second
+    expect(asked.length).toBeGreaterThanOrEqual(2)
+  })
+
+  it('whose first asker is called off goes on for the others', async () => {
+    const { where } = await counting()
+    const resolver = resolverOf()
+    const deadline = deadlineOf(AMPLE_SECONDS)
+    const first = reasonOf(resolver.lookUp(where, KMS, deadline))
+    const second = resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS + 1))
+    deadline.close()
+    expect(await first).toBe('resolve_timeout')
+    expect(addressesOf((await second).reply, KMS.name)).toEqual(['192.0.2.1'])
+  })
+
+  it('keeps nobody waiting longer than their own deadline', async () => {
+    const { where, mute } = await counting()
+    mute(true)
+    const resolver = resolverOf()
+    const patient = reasonOf(resolver.lookUp(where, KMS, deadlineOf(1)))
+    const hasty = reasonOf(resolver.lookUp(where, KMS, deadlineOf(0.1)))
+    expect(await Promise.race([patient.then(() => 'patient'), hasty.then(() => 'hasty')])).toBe('hasty')
+    expect(await hasty).toBe('resolve_timeout')
+    expect(await patient).toBe('resolve_timeout')
   })
 })
 

@@ -8,7 +8,7 @@ import { encodeIdentify, MOST_ENVELOPE_LENGTH } from '../../protocol/wsman.ts'
 import type { Clock, Moment } from '../clock.ts'
 import type { Deadline } from '../deadline.ts'
 import type { Resolver } from '../dns.ts'
-import { openConnection, type HttpConnection, type TlsOptions } from '../http.ts'
+import type { HttpConnection, TlsOptions } from '../http.ts'
 import type { Hold, LogonGuard, Outcome, Trial } from './logon-guard.ts'
 import type { Channel, Logon } from './logon/logon.ts'
 import { trustOf } from './trust.ts'
@@ -45,6 +45,7 @@ export async function openSession(route: Route, visit: WindowsVisit, means: Mean
   visit.enter('resolve')
   const address = route.address ?? (await means.dns.resolve(route.name, route.resolvers, deadline))[0]
   if (address === undefined) throw new ProbeFailure('resolve_nodata', `${route.name}: no address`)
+  const { openConnection } = await import('../http.ts')
   visit.enter('connect')
   const peer = {
     endpoint: { address, port: route.port },

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Credential } from '../../../src/config/schema.ts'
 import type { WindowsAccess } from '../../../src/config/targets.ts'
+// Loaded by the first who asks otherwise, within its deadline.
+import '../../../src/io/http.ts'
 import { systemClock } from '../../../src/io/clock.ts'
 import type { Deadline } from '../../../src/io/deadline.ts'
 import { createResolver } from '../../../src/io/dns.ts'

@@ -45,7 +45,7 @@ await inDirectory(async (directory) => {
   while (performance.now() < end) {
     const scrapes: number[] = []
     for (let scrape = 0; scrape < 4 && performance.now() < end; scrape += 1) {
-      await pause(SCRAPE_SECONDS)
+      await pause(Math.min(SCRAPE_SECONDS, minutes * 60))
       scrapes.push((await service.scrape()).seconds)
     }
     const delay = await service.delay()

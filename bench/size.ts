@@ -1,9 +1,10 @@
 // What size costs: start, memory, CPU at default schedules, and a scrape beside prom-client's.
-// Usage: npm run bench:size [-- SIZES [SECONDS]], sizes with commas; the largest is scraped beside prom-client.
+// Usage: npm run bench:size [-- SIZES [SECONDS [PLOT.svg]]], sizes with commas; the largest is scraped beside prom-client.
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { freePort } from '../test/real/servers/ports.ts'
 import { configOf } from './estate.ts'
+import { growthSvg, type Growth } from './growth-plot.ts'
 import { inDirectory, startResponder } from './peers.ts'
 import { untilAllAsked } from './say.ts'
 import { startService, watch, type Service } from './service.ts'
@@ -11,6 +12,7 @@ import { medianOf, printTable, spread } from './table.ts'
 
 const sizes = (process.argv[2] ?? '10,100,1000,10000').split(',').map(Number)
 const seconds = Number(process.argv[3] ?? 60)
+const plot = process.argv[4]
 const ROUNDS = 5
 const SCRAPES = 4
 const pause = (milliseconds: number): Promise<void> =>
@@ -31,6 +33,7 @@ async function scrapes(
 }
 
 const rows: string[][] = []
+const growth: Growth[] = []
 for (const hosts of sizes) {
   await inDirectory(async (directory) => {
     const service = await startService(directory, configOf(hosts, ports, { healthy: true }))
@@ -45,11 +48,13 @@ for (const hosts of sizes) {
     }
     const cpu = (await service.cpuSeconds()) - before
     const share = cpu / ((performance.now() - began) / 1000)
+    const rssMegabytes = (await service.rssBytes()) / 1e6
+    growth.push({ hosts, cpuPercent: 100 * share, rssMegabytes })
     rows.push([
       String(hosts),
       service.startSeconds.toFixed(2),
       asked.toFixed(1),
-      ((await service.rssBytes()) / 1e6).toFixed(0),
+      rssMegabytes.toFixed(0),
       (100 * share).toFixed(2),
       ((1e6 * share) / hosts).toFixed(0),
     ])
@@ -60,6 +65,8 @@ printTable(
   ['hosts', 'first /metrics s', 'all asked s', 'RSS MB', 'CPU % of a core', 'CPU us a host and second'],
   rows,
 )
+
+if (plot !== undefined) await writeFile(plot, growthSvg(growth))
 
 const most = Math.max(...sizes)
 await inDirectory(async (directory) => {

@@ -29,14 +29,15 @@ export function within(outer: Deadline): Deadline {
 }
 
 function deadlineAt(endsAt: number): Deadline & { readonly end: (why: Ending) => void } {
-  const owned = new Set<(ending: Ending) => void>()
+  /** Few at any one time. */
+  const owned: ((ending: Ending) => void)[] = []
   let ending: Ending | undefined
 
   const end = (why: Ending): void => {
     if (ending !== undefined) return
     ending = why
-    for (const release of owned) release(why)
-    owned.clear()
+    // One that is let go of meanwhile is not called.
+    for (let release = owned.shift(); release !== undefined; release = owned.shift()) release(why)
   }
   return {
     end,
@@ -49,8 +50,11 @@ function deadlineAt(endsAt: number): Deadline & { readonly end: (why: Ending) =>
         release(ending)
         return () => {}
       }
-      owned.add(release)
-      return () => owned.delete(release)
+      owned.push(release)
+      return () => {
+        const at = owned.indexOf(release)
+        if (at !== -1) owned.splice(at, 1)
+      }
     },
     close: () => end('closed'),
   }

@@ -78,13 +78,21 @@ export function rcodeReason(rcode: string): Reason | undefined {
 
 /** Addresses at the end of the alias chain that starts at `name`, written as in replies. Total: a loop of aliases ends at its first repeat. */
 export function addressesOf(reply: DnsReply, name: string): readonly string[] {
+  if (reply.aliases.length === 0) {
+    const own = reply.addresses.filter((record) => record.section === 'answer' && record.name === name)
+    return distinct(own.map(({ address }) => address))
+  }
   const names = new Set([name])
   // What is added while we walk is walked as well, so the order of the records does not matter.
   for (const known of names) {
     for (const alias of reply.aliases) if (alias.name === known) names.add(alias.target)
   }
   const addresses = reply.addresses.filter((record) => record.section === 'answer' && names.has(record.name))
-  return [...new Set(addresses.map((record) => record.address))]
+  return distinct(addresses.map(({ address }) => address))
+}
+
+function distinct(addresses: readonly string[]): readonly string[] {
+  return addresses.length < 2 ? addresses : [...new Set(addresses)]
 }
 
 export function createResolver(pool: UdpPool, clock: Clock): Resolver {
@@ -182,7 +190,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     const answers = await Promise.all(
       (['A', 'AAAA'] as const).map((type) => lookUp(server, { name, type }, deadline, seconds)),
     )
-    const addresses = [...new Set(answers.flatMap(({ reply }) => addressesOf(reply, name)))]
+    const addresses = distinct(answers.flatMap(({ reply }) => addressesOf(reply, name)))
     if (addresses.length > 0) return addresses
     const where = `${name} at ${formatEndpoint(server)}`
     for (const { reply, tcpFailure } of answers) {

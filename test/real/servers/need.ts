@@ -15,6 +15,7 @@ const EXTRA_FOLDERS = [
 /** Programs and the Debian packages that bring them. */
 const PACKAGES = {
   amtool: 'prometheus-alertmanager',
+  cc: 'gcc',
   chronyd: 'chrony',
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
@@ -25,6 +26,7 @@ const PACKAGES = {
   openssl: 'openssl',
   prometheus: 'prometheus',
   'prometheus-alertmanager': 'prometheus-alertmanager',
+  'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   promtool: 'prometheus',
   'samba-dcerpcd': 'samba',
   smbd: 'samba',

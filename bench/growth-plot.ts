@@ -12,6 +12,7 @@ const HEIGHT = 220
 const LEFT = 52
 const BOTTOM = 34
 const TOP = 28
+const RIGHT = 28
 
 function ticks(low: number, high: number): readonly number[] {
   const first = Math.floor(Math.log10(low))
@@ -34,7 +35,7 @@ function panel(
   )
   const scale = (value: number, marks: readonly number[]): number =>
     Math.log10(value / (marks[0] ?? 1)) / Math.log10((marks.at(-1) ?? 10) / (marks[0] ?? 1))
-  const x = (hosts: number): number => offset + LEFT + scale(hosts, across) * (WIDTH - LEFT - 16)
+  const x = (hosts: number): number => offset + LEFT + scale(hosts, across) * (WIDTH - LEFT - RIGHT)
   const y = (value: number): number => HEIGHT - BOTTOM - scale(value, up) * (HEIGHT - BOTTOM - TOP)
   const [hosts, value] = points.at(-1) ?? [1, 1]
   const start = Math.max(across[0] ?? 1, (hosts * (up[0] ?? 1)) / value)
@@ -46,14 +47,14 @@ function panel(
     ),
     ...up.map(
       (mark) =>
-        `<line class="grid" x1="${offset + LEFT}" x2="${offset + WIDTH - 16}" y1="${y(mark)}" y2="${y(mark)}"/><text x="${offset + LEFT - 6}" y="${y(mark) + 4}" text-anchor="end">${mark}</text>`,
+        `<line class="grid" x1="${offset + LEFT}" x2="${offset + WIDTH - RIGHT}" y1="${y(mark)}" y2="${y(mark)}"/><text x="${offset + LEFT - 6}" y="${y(mark) + 4}" text-anchor="end">${mark}</text>`,
     ),
     `<line class="even" x1="${x(start)}" y1="${y((value * start) / hosts)}" x2="${x(hosts)}" y2="${y(value)}"/>`,
     `<polyline class="seen" points="${points.map(([each, cost]) => `${x(each).toFixed(1)},${y(cost).toFixed(1)}`).join(' ')}"/>`,
     ...points.map(
       ([each, cost]) => `<circle cx="${x(each).toFixed(1)}" cy="${y(cost).toFixed(1)}" r="3.5"/>`,
     ),
-    `<text x="${offset + (LEFT + WIDTH - 16) / 2 + LEFT / 4}" y="${HEIGHT - 4}" text-anchor="middle">hosts</text>`,
+    `<text x="${offset + (LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">hosts</text>`,
   ].join('\n')
 }
 

@@ -3,15 +3,13 @@
 import { resolve } from 'node:path'
 import { configOf } from './estate.ts'
 import { inDirectory, startResponder } from './peers.ts'
-import { lagsOf, sum, untilAllAsked } from './say.ts'
-import { startService } from './service.ts'
+import { lagsOf, seriesIn, sum, untilAllAsked } from './say.ts'
+import { pause, startService } from './service.ts'
 import { printTable } from './table.ts'
 
 const hosts = Number(process.argv[2] ?? 10_000)
 const minutes = Number(process.argv[3] ?? 15)
 const SCRAPE_SECONDS = 15
-
-const pause = (seconds: number): Promise<void> => new Promise((done) => void setTimeout(done, seconds * 1000))
 
 function connectMilliseconds(text: string): readonly number[] {
   return text
@@ -32,20 +30,20 @@ await inDirectory(async (directory) => {
     `${hosts} hosts; first /metrics after ${service.startSeconds.toFixed(2)} s, everything asked once within ${asked.toFixed(1)} s more\n`,
   )
   // One whole minute, in which every schedule comes round.
-  await pause(Math.min(60, minutes * 20))
+  await pause(1000 * Math.min(60, minutes * 20))
   await service.delay()
   const rows: string[][] = []
   const first = await service.scrape('identity')
   let cpu = await service.cpuSeconds()
   let began = performance.now()
   const lagsBefore = lagsOf(first.text)
-  const seriesBefore = first.text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length
+  const seriesBefore = seriesIn(first.text)
   const end = performance.now() + minutes * 60_000
   let worst = 0
   while (performance.now() < end) {
     const scrapes: number[] = []
     for (let scrape = 0; scrape < 4 && performance.now() < end; scrape += 1) {
-      await pause(Math.min(SCRAPE_SECONDS, minutes * 60))
+      await pause(1000 * Math.min(SCRAPE_SECONDS, minutes * 60))
       scrapes.push((await service.scrape()).seconds)
     }
     const delay = await service.delay()
@@ -84,11 +82,10 @@ await inDirectory(async (directory) => {
   const last = await service.scrape('identity')
   const lags = lagsOf(last.text)
   const late = lags.all - lagsBefore.all - (lags.inTime - lagsBefore.inTime)
-  const series = last.text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length
   const connects = connectMilliseconds(last.text)
   process.stdout
     .write(`runs: ${lags.all - lagsBefore.all}, of which more than 1 s late: ${late}; skipped: ${sum(last.text, /^winkms_exporter_probes_skipped_total/)}
-series: ${seriesBefore} at first, ${series} at last; /metrics of ${(last.bytes / 1e6).toFixed(1)} MB
+series: ${seriesBefore} at first, ${seriesIn(last.text)} at last; /metrics of ${(last.bytes / 1e6).toFixed(1)} MB
 connect time of hosts that answer: median ${at(connects, 0.5).toFixed(2)} ms, p99 ${at(connects, 0.99).toFixed(2)} ms
 event loop held up, worst minute: p99.9 ${worst.toFixed(1)} ms
 `)

@@ -1,5 +1,9 @@
 // What the exporter says of itself on /metrics.
-import type { Service } from './service.ts'
+import { pause, type Service } from './service.ts'
+
+export function seriesIn(text: string): number {
+  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length
+}
 
 /** The sum over all series of a name whose labels match. */
 export function sum(text: string, series: RegExp): number {
@@ -25,6 +29,6 @@ export async function untilAllAsked(service: Service): Promise<number> {
     const asked = sum(text, /^winkms_exporter_probes_total/)
     const wanted = sum(text, /^winkms_exporter_targets/)
     if (asked >= wanted) return (performance.now() - began) / 1000
-    await new Promise((done) => void setTimeout(done, 250))
+    await pause(250)
   }
 }

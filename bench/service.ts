@@ -31,7 +31,7 @@ export interface Service {
   stop(): Promise<void>
 }
 
-const pause = (milliseconds: number): Promise<void> =>
+export const pause = (milliseconds: number): Promise<void> =>
   new Promise((done) => void setTimeout(done, milliseconds))
 
 /** `npm run build` comes before it. */

@@ -6,8 +6,8 @@ import { freePort } from '../test/real/servers/ports.ts'
 import { configOf } from './estate.ts'
 import { growthSvg, type Growth } from './growth-plot.ts'
 import { inDirectory, startResponder } from './peers.ts'
-import { untilAllAsked } from './say.ts'
-import { startService, watch, type Service } from './service.ts'
+import { seriesIn, untilAllAsked } from './say.ts'
+import { pause, startService, watch, type Service } from './service.ts'
 import { medianOf, printTable, spread } from './table.ts'
 
 const sizes = (process.argv[2] ?? '10,100,1000,10000').split(',').map(Number)
@@ -15,8 +15,6 @@ const seconds = Number(process.argv[3] ?? 60)
 const plot = process.argv[4]
 const ROUNDS = 5
 const SCRAPES = 4
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((done) => void setTimeout(done, milliseconds))
 
 const { ports, stop } = await startResponder(resolve('dist/bench/responder.js'))
 
@@ -92,9 +90,8 @@ await inDirectory(async (directory) => {
       held[who].push(longest)
     }
   }
-  const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length
   process.stdout.write(
-    `/metrics of ${most} hosts, ${series} series, ${(text.length / 1e6).toFixed(1)} MB; median (least to most) of ${ROUNDS} rounds of ${SCRAPES}\n`,
+    `/metrics of ${most} hosts, ${seriesIn(text)} series, ${(text.length / 1e6).toFixed(1)} MB; median (least to most) of ${ROUNDS} rounds of ${SCRAPES}\n`,
   )
   printTable(
     ['who', 'CPU ms a scrape', 'longest block ms', 'of prom-client'],

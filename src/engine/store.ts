@@ -23,22 +23,20 @@ const MOST_FAILURES = 100
 /** SRV answers by what they are about, so that a host is judged without a look at those about others. */
 function createIndex(keysOf: (result: ResultOf<'srv'>) => Iterable<string>) {
   const byKey = new Map<string, Map<string, ResultOf<'srv'>>>()
-  const remove = (result: ResultOf<'srv'> | undefined, keep: ReadonlySet<string>): void => {
-    for (const key of result === undefined ? [] : keysOf(result)) {
-      const known = byKey.get(key)
-      if (known === undefined || result === undefined || keep.has(key)) continue
-      known.delete(result.target.key)
-      if (known.size === 0) byKey.delete(key)
-    }
-  }
   return {
     replace(before: ResultOf<'srv'> | undefined, result: ResultOf<'srv'> | undefined): void {
-      const keys = new Set(result === undefined ? [] : keysOf(result))
-      remove(before, keys)
+      const keys = new Set(result && keysOf(result))
+      for (const key of new Set(before && keysOf(before))) {
+        const known = byKey.get(key)
+        if (keys.has(key) || before === undefined) continue
+        known?.delete(before.target.key)
+        if (known?.size === 0) byKey.delete(key)
+      }
+      if (result === undefined) return
       for (const key of keys) {
         let known = byKey.get(key)
         if (known === undefined) byKey.set(key, (known = new Map()))
-        if (result !== undefined) known.set(result.target.key, result)
+        known.set(result.target.key, result)
       }
     },
     get: (key: string): readonly ResultOf<'srv'>[] => [...(byKey.get(key)?.values() ?? [])],

@@ -28,6 +28,23 @@ export function within(outer: Deadline): Deadline {
   return deadline
 }
 
+/** The same promise, given up when the deadline ends: not all that is waited for can be called off. */
+export function heldTo<T>(deadline: Deadline, promise: Promise<T>, tooLate: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const letGo = deadline.own(() => reject(tooLate()))
+    promise.then(
+      (value) => {
+        letGo()
+        resolve(value)
+      },
+      (error: unknown) => {
+        letGo()
+        reject(error instanceof Error ? error : new Error(String(error)))
+      },
+    )
+  })
+}
+
 function deadlineAt(endsAt: number): Deadline & { readonly end: (why: Ending) => void } {
   /** Few at any one time. */
   const owned: ((ending: Ending) => void)[] = []

@@ -13,7 +13,7 @@ import {
   type DnsReply,
 } from '../protocol/dns.ts'
 import type { Clock } from './clock.ts'
-import type { Deadline } from './deadline.ts'
+import { heldTo, type Deadline } from './deadline.ts'
 import { connect, exchange } from './tcp.ts'
 import type { UdpPool } from './udp.ts'
 
@@ -91,6 +91,8 @@ export function addressesOf(reply: DnsReply, name: string): readonly string[] {
   return distinct(addresses.map(({ address }) => address))
 }
 
+const timeIsUp = (): ProbeFailure => new ProbeFailure('resolve_timeout', 'time was up')
+
 function distinct(addresses: readonly string[]): readonly string[] {
   return addresses.length < 2 ? addresses : [...new Set(addresses)]
 }
@@ -152,7 +154,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     const known = flights.get(key) ?? earlier.get(key)
     // One that may take longer than there is time here is no help.
     if (known !== undefined && begun - known.begun <= SHARED_SECONDS && known.ends <= ends)
-      return shared(known.answer, deadline).catch(() =>
+      return heldTo(deadline, known.answer, timeIsUp).catch(() =>
         ask(server, question, deadline, Math.max(0, ends - clock.monotonicSeconds())),
       )
     const answer = ask(server, question, deadline, seconds)
@@ -162,23 +164,6 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
       if (earlier.get(key)?.answer === answer) earlier.delete(key)
     })
     return answer
-  }
-
-  /** Rejects when the one who asked gave up, or when this deadline ends. */
-  function shared(answer: Promise<DnsAnswer>, deadline: Deadline): Promise<DnsAnswer> {
-    return new Promise((resolve, reject) => {
-      const letGo = deadline.own(() => reject(new ProbeFailure('resolve_timeout', 'time was up')))
-      answer.then(
-        (told) => {
-          letGo()
-          resolve(told)
-        },
-        (error: unknown) => {
-          letGo()
-          reject(error instanceof Error ? error : new Error(String(error)))
-        },
-      )
-    })
   }
 
   async function resolveAt(

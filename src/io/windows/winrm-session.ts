@@ -6,7 +6,7 @@ import { passwordOf } from '../../config/secrets.ts'
 import { ProbeFailure, type Reason } from '../../model/failure.ts'
 import { encodeIdentify, MOST_ENVELOPE_LENGTH } from '../../protocol/wsman.ts'
 import type { Clock, Moment } from '../clock.ts'
-import type { Deadline } from '../deadline.ts'
+import { heldTo, type Deadline } from '../deadline.ts'
 import type { Resolver } from '../dns.ts'
 import type { HttpConnection, TlsOptions } from '../http.ts'
 import type { Hold, LogonGuard, Outcome, Trial } from './logon-guard.ts'
@@ -128,26 +128,14 @@ interface Attempt {
 }
 
 async function trialOf(route: Route, { identity, deadline, guard }: Attempt): Promise<Trial> {
-  const tooLate = `${route.where}: the account was being tried elsewhere all the time`
+  const tooLate = (): ProbeFailure =>
+    new ProbeFailure('timeout', `${route.where}: the account was being tried elsewhere all the time`)
   for (;;) {
     const permission = guard.ask(...identity)
     if ('trial' in permission) return permission.trial
     if ('hold' in permission) refuseWhileHeld(route, permission.hold)
-    if ('wait' in permission) await within(permission.wait, deadline, tooLate)
-    if (deadline.remainingSeconds() < LEAST_TRIAL_SECONDS) throw new ProbeFailure('timeout', tooLate)
-  }
-}
-
-/** The same promise, given up when the deadline ends: not all that a logon waits for can be called off. */
-async function within<T>(promise: Promise<T>, deadline: Deadline, what: string): Promise<T> {
-  let letGo = (): void => {}
-  const ended = new Promise<never>((_resolve, reject) => {
-    letGo = deadline.own(() => reject(new ProbeFailure('timeout', what)))
-  })
-  try {
-    return await Promise.race([promise, ended])
-  } finally {
-    letGo()
+    if ('wait' in permission) await heldTo(deadline, permission.wait, tooLate)
+    if (deadline.remainingSeconds() < LEAST_TRIAL_SECONDS) throw tooLate()
   }
 }
 
@@ -179,7 +167,8 @@ async function logOn(
   try {
     const logon = await logonOf(credential)
     const logged = logon({ connection, path, host, credential, password, deadline, beforeProof })
-    const channel = await within(logged, deadline, `${where}: no end of the logon`)
+    const endless = (): ProbeFailure => new ProbeFailure('timeout', `${where}: no end of the logon`)
+    const channel = await heldTo(deadline, logged, endless)
     const unasked = credential.auth === 'basic' || credential.auth === 'certificate'
     if (unasked) {
       await beforeProof()

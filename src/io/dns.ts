@@ -24,10 +24,6 @@ export interface Question {
   readonly type: 'A' | 'AAAA' | 'SRV' | 'CNAME'
 }
 
-export interface AddressQuestion extends Question {
-  readonly type: 'A' | 'AAAA'
-}
-
 export interface DnsAnswer {
   readonly reply: DnsReply
   readonly resolver: Endpoint
@@ -38,19 +34,17 @@ export interface DnsAnswer {
   readonly seconds: number
 }
 
+/** A's answer and AAAA's, or why there is none. */
+export type Addresses = readonly [DnsAnswer | ProbeFailure, DnsAnswer | ProbeFailure]
+
 export interface Resolver {
   /** Asks this one server. Rejects with ProbeFailure `resolve_timeout`, `connect_*`; any reply at all resolves. */
   ask(server: Endpoint, question: Question, deadline: Deadline): Promise<DnsAnswer>
   /**
-   * The same for a name's addresses, but the answer may be up to `SHARED_SECONDS` old: what asks about one host at one
-   * time gets one answer, and the resolver one question.
+   * What it says of a name's addresses; up to `SHARED_SECONDS` old: what asks about one host at one time gets one answer,
+   * and the resolver one question of each kind. Rejects with MalformedMessage where the name is none.
    */
-  lookUp(
-    server: Endpoint,
-    question: AddressQuestion,
-    deadline: Deadline,
-    seconds?: number,
-  ): Promise<DnsAnswer>
+  lookUp(server: Endpoint, name: string, deadline: Deadline, seconds?: number): Promise<Addresses>
   /** A and AAAA of `name` from the first server that answers. Rejects with ProbeFailure `resolve_*`. */
   resolve(name: string, servers: readonly Endpoint[], deadline: Deadline): Promise<readonly string[]>
 }
@@ -58,11 +52,11 @@ export interface Resolver {
 /** Long enough for what begins together, however slow the resolver; short, for thousands of answers are kept meanwhile. */
 const SHARED_SECONDS = 0.25
 
-/** A question on its way, and then its answer. Monotonic seconds. */
+/** Questions on their way, and then their answers. Monotonic seconds. */
 interface Flight {
   readonly begun: number
   readonly ends: number
-  readonly answer: Promise<DnsAnswer>
+  readonly answers: Promise<Addresses>
 }
 
 const RCODE_REASON: Readonly<Record<string, Reason>> = {
@@ -93,6 +87,11 @@ export function addressesOf(reply: DnsReply, name: string): readonly string[] {
 
 const timeIsUp = (): ProbeFailure => new ProbeFailure('resolve_timeout', 'time was up')
 
+function unanswered(error: unknown): ProbeFailure {
+  if (error instanceof ProbeFailure) return error
+  throw error
+}
+
 function distinct(addresses: readonly string[]): readonly string[] {
   return addresses.length < 2 ? addresses : [...new Set(addresses)]
 }
@@ -119,7 +118,6 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
       const connection = await connect(server, deadline, clock)
       const request = wrapTcp(encodeQuery({ id, ...question }))
       const answer = await exchange(connection, request, frameDnsTcp, deadline, clock)
-      connection.socket.destroy()
       const whole = decodeReply(unwrapTcp(answer.bytes), { id, ...question })
       return { reply: whole, resolver: server, truncated: true, seconds: took() }
     } catch (error) {
@@ -139,10 +137,10 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
 
   function lookUp(
     server: Endpoint,
-    question: AddressQuestion,
+    name: string,
     deadline: Deadline,
     seconds = deadline.remainingSeconds(),
-  ): Promise<DnsAnswer> {
+  ): Promise<Addresses> {
     const begun = clock.monotonicSeconds()
     const ends = begun + seconds
     if (begun - turnedAt > SHARED_SECONDS) {
@@ -150,20 +148,36 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
       flights = new Map()
       turnedAt = begun
     }
-    const key = `${question.type} ${question.name} ${server.address} ${server.port}`
+    const key = `${name} ${server.address} ${server.port}`
     const known = flights.get(key) ?? earlier.get(key)
     // One that may take longer than there is time here is no help.
     if (known !== undefined && begun - known.begun <= SHARED_SECONDS && known.ends <= ends)
-      return heldTo(deadline, known.answer, timeIsUp).catch(() =>
-        ask(server, question, deadline, Math.max(0, ends - clock.monotonicSeconds())),
-      )
-    const answer = ask(server, question, deadline, seconds)
-    flights.set(key, { begun, ends, answer })
-    answer.catch(() => {
-      if (flights.get(key)?.answer === answer) flights.delete(key)
-      if (earlier.get(key)?.answer === answer) earlier.delete(key)
+      return join(known, server, name, deadline, ends)
+    const told = (type: 'A' | 'AAAA') => ask(server, { name, type }, deadline, seconds).catch(unanswered)
+    const answers = Promise.all([told('A'), told('AAAA')])
+    flights.set(key, { begun, ends, answers })
+    return answers
+  }
+
+  /** What nobody answered to the one who asked first is asked again, in what time there is left here. */
+  async function join(
+    flight: Flight,
+    server: Endpoint,
+    name: string,
+    deadline: Deadline,
+    ends: number,
+  ): Promise<Addresses> {
+    const [a, aaaa] = await heldTo(deadline, flight.answers, timeIsUp).catch((error: unknown): Addresses => {
+      const failure = unanswered(error)
+      return [failure, failure]
     })
-    return answer
+    const again = (type: 'A' | 'AAAA', told: DnsAnswer | ProbeFailure) => {
+      if (!(told instanceof ProbeFailure)) return told
+      return ask(server, { name, type }, deadline, Math.max(0, ends - clock.monotonicSeconds())).catch(
+        unanswered,
+      )
+    }
+    return Promise.all([again('A', a), again('AAAA', aaaa)])
   }
 
   async function resolveAt(
@@ -172,20 +186,25 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     deadline: Deadline,
     seconds: number,
   ): Promise<readonly string[]> {
-    const answers = await Promise.all(
-      (['A', 'AAAA'] as const).map((type) => lookUp(server, { name, type }, deadline, seconds)),
-    )
-    const addresses = distinct(answers.flatMap(({ reply }) => addressesOf(reply, name)))
-    if (addresses.length > 0) return addresses
+    const answers = await lookUp(server, name, deadline, seconds)
+    const addresses: string[] = []
+    for (const told of answers) {
+      if (told instanceof ProbeFailure) throw told
+      addresses.push(...addressesOf(told.reply, name))
+    }
+    if (addresses.length > 0) return distinct(addresses)
     const where = `${name} at ${formatEndpoint(server)}`
-    for (const { reply, tcpFailure } of answers) {
-      const reason = rcodeReason(reply.rcode)
-      if (reason !== undefined) throw new ProbeFailure(reason, `${where}: ${reply.rcode}`)
+    for (const told of answers) {
+      if (told instanceof ProbeFailure) continue
+      const reason = rcodeReason(told.reply.rcode)
+      if (reason !== undefined) throw new ProbeFailure(reason, `${where}: ${told.reply.rcode}`)
       // What was cut off is unknown, not absent.
-      if (tcpFailure !== undefined) {
-        throw new ProbeFailure('resolve_timeout', `${where}: cut off, and over TCP: ${tcpFailure.message}`, {
-          cause: tcpFailure,
-        })
+      if (told.tcpFailure !== undefined) {
+        throw new ProbeFailure(
+          'resolve_timeout',
+          `${where}: cut off, and over TCP: ${told.tcpFailure.message}`,
+          { cause: told.tcpFailure },
+        )
       }
     }
     throw new ProbeFailure('resolve_nodata', `${where}: the name has neither an A nor an AAAA record`)

@@ -7,6 +7,7 @@ import { now, type Clock, type Moment } from './clock.ts'
 import type { Deadline } from './deadline.ts'
 import { socketFailure } from './errno.ts'
 
+const NOTHING = new Uint8Array(0)
 /** No answer that we ask for over plain TCP is longer. */
 const MOST_BYTES = 128 * 1024
 
@@ -35,7 +36,7 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
     const startedAt = clock.monotonicSeconds()
     let connected = false
     socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
-    socket.once('connect', () => {
+    socket.on('connect', () => {
       connected = true
       resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt, release: letGo })
     })
@@ -50,16 +51,16 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
         ),
       )
     })
-    socket.once('close', letGo)
+    socket.on('close', letGo)
     if (deadline.ended) return
     socket.connect(endpoint.port, endpoint.address)
   })
 }
 
 /**
- * Sends `request` and resolves with the bytes that `frame` asks for; later bytes are left alone. Rejects with
- * ProbeFailure `timeout`, `connect_reset` (closed or reset before a whole answer) or `too_large`, or with whatever
- * `frame` throws.
+ * Sends `request` and resolves with the bytes that `frame` asks for; nothing comes after them, for the connection is
+ * closed, however it ends. Rejects with ProbeFailure `timeout`, `connect_reset` (closed or reset before a whole answer)
+ * or `too_large`, or with whatever `frame` throws.
  */
 export function exchange(
   { socket, endpoint }: Connection,
@@ -70,51 +71,60 @@ export function exchange(
 ): Promise<Answer> {
   const where = formatEndpoint(endpoint)
   return new Promise((resolve, reject) => {
-    let buffer = new Uint8Array(512)
+    let buffer: Uint8Array = NOTHING
     let length = 0
+    let over = false
+    let letGo = (): void => {}
     const sent = now(clock)
 
-    const settle = (act: () => void): void => {
+    const end = (): void => {
+      over = true
       letGo()
-      socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError)
-      socket.pause()
-      act()
+      socket.destroy()
     }
-    const fail = (failure: unknown): void => settle(() => reject(failure))
+    const fail = (failure: unknown): void => {
+      end()
+      reject(failure)
+    }
     const onError = (error: unknown): void => fail(socketFailure(error, where))
-    const onEnd = (): void =>
+    const onEnd = (): void => {
+      if (over) return
       fail(new ProbeFailure('connect_reset', `${where}: closed after ${length} bytes of an answer`))
+    }
     const onData = (chunk: Uint8Array): void => {
-      if (length + chunk.length > buffer.length) {
+      if (over) return
+      // Most answers come in one piece.
+      if (length === 0) buffer = chunk
+      else if (length + chunk.length > buffer.length) {
         const grown = new Uint8Array(
           Math.min(MOST_BYTES * 2, Math.max(buffer.length * 2, length + chunk.length)),
         )
         grown.set(buffer.subarray(0, length))
         buffer = grown
       }
-      buffer.set(chunk.subarray(0, buffer.length - length), length)
+      if (buffer !== chunk) buffer.set(chunk.subarray(0, buffer.length - length), length)
       length = Math.min(buffer.length, length + chunk.length)
       try {
         const wanted = frame(buffer.subarray(0, length))
         if (wanted > MOST_BYTES) fail(new ProbeFailure('too_large', `${where}: announces ${wanted} bytes`))
         else if (length >= wanted) {
           const received = now(clock)
-          settle(() => resolve({ bytes: buffer.subarray(0, wanted), sent, received }))
+          end()
+          resolve({ bytes: buffer.subarray(0, wanted), sent, received })
         }
       } catch (malformed) {
         fail(malformed)
       }
     }
 
-    const letGo = deadline.own(() => {
-      socket.destroy()
-      reject(
+    letGo = deadline.own(() =>
+      fail(
         new ProbeFailure(
           'timeout',
           `${where}: ${length === 0 ? 'no answer' : `only ${length} bytes of an answer`}`,
         ),
-      )
-    })
+      ),
+    )
     if (deadline.ended) return
     // What ended before we listen does not end again.
     if (socket.destroyed || socket.readableEnded) {

@@ -106,9 +106,7 @@ async function tryAddress(
     return { connectFailure: error.reason, says: CONNECT_SAYS[error.reason] ?? error.message }
   }
   visit.enter('bind')
-  const outcome = await bind(connection, visit)
-  connection.socket.destroy()
-  return { connectSeconds: connection.connectSeconds, ...outcome }
+  return { connectSeconds: connection.connectSeconds, ...(await bind(connection, visit)) }
 }
 
 const CONNECT_SAYS: Partial<Record<Reason, string>> = {

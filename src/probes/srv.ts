@@ -1,7 +1,7 @@
 // Will a client find the host? Asks one resolver for `_vlmcs._tcp.<domain>`, as a client does, and then for the
 // addresses of every target, always explicitly: some servers fill in the additional section, others do not.
 import type { Domain } from '../config/targets.ts'
-import { addressesOf, rcodeReason, type DnsAnswer } from '../io/dns.ts'
+import { addressesOf, rcodeReason, type Addresses, type DnsAnswer } from '../io/dns.ts'
 import { checkSrv, clientErrorOf, misspeltOwnerName, ownerName, SRV_FINDINGS, tellable } from '../kms/srv.ts'
 import type { SrvAnswer, SrvFindingKind, SrvRecord, SrvTargetLookup } from '../kms/srv.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
@@ -41,36 +41,27 @@ function whyUntold({ reply, tcpFailure }: DnsAnswer): Reason | undefined {
 }
 
 async function lookUpTarget(target: string, resolver: Endpoint, visit: Visit): Promise<SrvTargetLookup> {
-  const outcomes = await Promise.all(
-    (['A', 'AAAA'] as const).map((type) => lookUpFamily(target, type, resolver, visit)),
-  )
-  const found = new Set(outcomes.flatMap(({ addresses }) => addresses))
-  const addresses = [...found].toSorted().slice(0, MOST_ADDRESSES_PER_TARGET)
-  const alias = outcomes.some((outcome) => outcome.alias)
-  // Half an answer is kept beside the reason for the other half.
-  const failure = outcomes.map((outcome) => outcome.failure).find((reason) => reason !== undefined)
-  if (failure !== undefined) return { addresses, alias, failure }
-  return addresses.length > 0 ? { addresses, alias } : { addresses, alias, failure: 'resolve_nodata' }
-}
-
-async function lookUpFamily(
-  target: string,
-  type: 'A' | 'AAAA',
-  resolver: Endpoint,
-  visit: Visit,
-): Promise<SrvTargetLookup> {
+  let answers: Addresses
   try {
-    const answer = await visit.io.dns.lookUp(resolver, { name: target, type }, visit.deadline)
-    const alias = answer.reply.aliases.some(({ name }) => name === target)
-    const addresses = addressesOf(answer.reply, target)
-    const failure = whyUntold(answer)
-    return failure === undefined ? { addresses, alias } : { addresses, alias, failure }
+    answers = await visit.io.dns.lookUp(resolver, target, visit.deadline)
   } catch (error) {
-    if (error instanceof ProbeFailure) return { addresses: [], alias: false, failure: error.reason }
+    if (!(error instanceof MalformedMessage)) throw error
     // A target that cannot even be asked for: a label too long, an empty one.
-    if (error instanceof MalformedMessage) return { addresses: [], alias: false, failure: 'resolve_nxdomain' }
-    throw error
+    return { addresses: [], alias: false, failure: 'resolve_nxdomain' }
   }
+  const found = new Set<string>()
+  let alias = false
+  let failure: Reason | undefined
+  for (const told of answers) {
+    // Half an answer is kept beside the reason for the other half.
+    failure ??= told instanceof ProbeFailure ? told.reason : whyUntold(told)
+    if (told instanceof ProbeFailure) continue
+    alias ||= told.reply.aliases.some(({ name }) => name === target)
+    for (const address of addressesOf(told.reply, target)) found.add(address)
+  }
+  const addresses = [...found].toSorted().slice(0, MOST_ADDRESSES_PER_TARGET)
+  failure ??= addresses.length > 0 ? undefined : 'resolve_nodata'
+  return failure === undefined ? { addresses, alias } : { addresses, alias, failure }
 }
 
 async function isMisspelt(domain: Domain, resolver: Endpoint, visit: Visit): Promise<boolean> {

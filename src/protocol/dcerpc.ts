@@ -65,10 +65,10 @@ export function encodeBind({
     const start = HEADER_LENGTH + 12 + 44 * index
     bytes.writeUInt16LE(index, start)
     bytes.writeUInt8(1, start + 2)
-    bytes.set(encodeUuid(uuid), start + 4)
+    writeUuid(bytes, start + 4, uuid)
     bytes.writeUInt16LE(major, start + 20)
     bytes.writeUInt16LE(minor, start + 22)
-    bytes.set(NDR32_BYTES, start + 24)
+    writeUuid(bytes, start + 24, NDR32.uuid)
     bytes.writeUInt32LE(NDR32.version, start + 40)
   }
   return bytes
@@ -77,16 +77,14 @@ export function encodeBind({
 const HEX_UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** The first three fields of a UUID are integers, and so in the sender's byte order; the rest are bytes. */
-function encodeUuid(text: string): Uint8Array {
+function writeUuid(bytes: Buffer, at: number, text: string): void {
   if (!HEX_UUID.test(text)) throw new RangeError(`not a UUID: ${text}`)
-  const bytes = Buffer.from(text.replaceAll('-', ''), 'hex')
-  bytes.subarray(0, 4).reverse()
-  bytes.subarray(4, 6).reverse()
-  bytes.subarray(6, 8).reverse()
-  return bytes
+  bytes.writeUInt32LE(parseInt(text.slice(0, 8), 16), at)
+  bytes.writeUInt16LE(parseInt(text.slice(9, 13), 16), at + 4)
+  bytes.writeUInt16LE(parseInt(text.slice(14, 18), 16), at + 6)
+  bytes.writeUInt16BE(parseInt(text.slice(19, 23), 16), at + 8)
+  bytes.writeUIntBE(parseInt(text.slice(24), 16), at + 10, 6)
 }
-
-const NDR32_BYTES = encodeUuid(NDR32.uuid)
 
 /**
  * How many bytes the answer at the start of `bytesSoFar` has: 16 until its header is there, then its length. Throws

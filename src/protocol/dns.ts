@@ -1,5 +1,5 @@
-// DNS questions and the answers to them (RFC 1035, SRV: RFC 2782, EDNS0: RFC 6891), over dns-packet's codec, which
-// checks neither what it encodes nor what it decodes: names are validated in dns-name.ts, messages in dns-walk.ts.
+// DNS questions and the answers to them (RFC 1035, SRV: RFC 2782, EDNS0: RFC 6891). Answers are decoded by dns-packet,
+// which does not check what it decodes: messages are walked first (dns-walk.ts).
 import dnsPacket from 'dns-packet'
 import { MalformedMessage } from '../model/failure.ts'
 import { checkName, normaliseName } from './dns-name.ts'
@@ -66,6 +66,7 @@ export interface AddressRecord {
 
 const UDP_PAYLOAD_SIZE = 1232
 const FLAG_RESPONSE = 0x8000
+const FLAG_RECURSION_DESIRED = 0x0100
 const MASK_OPCODE = 0x7800
 const FLAG_AUTHORITATIVE = 0x0400
 const FLAG_TRUNCATED = 0x0200
@@ -74,26 +75,32 @@ const DECODED: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME, TYPE.SRV]
 const RCODES =
   'NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE'.split(' ')
 
-/** A recursive query with EDNS0. Throws MalformedMessage when the name is none. */
+/** RFC 6891 6.1.2: the root's name, the type, the payload size in the place of a class, no flags, no options. */
+const OPT = Buffer.from([0, 0, TYPE.OPT, UDP_PAYLOAD_SIZE >> 8, UDP_PAYLOAD_SIZE & 0xff, 0, 0, 0, 0, 0, 0])
+const DOT = 0x2e
+
+/** A recursive query with EDNS0 (RFC 1035 4.1.1, 4.1.2). Throws MalformedMessage when the name is none. */
 export function encodeQuery({ id, name, type }: DnsQuestion): Uint8Array {
-  return dnsPacket.encode({
-    type: 'query',
-    id,
-    flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ type, name: checkName(name), class: 'IN' }],
-    additionals: [
-      {
-        type: 'OPT',
-        name: '.',
-        udpPayloadSize: UDP_PAYLOAD_SIZE,
-        extendedRcode: 0,
-        ednsVersion: 0,
-        flags: 0,
-        flag_do: false,
-        options: [],
-      },
-    ],
-  })
+  const text = checkName(name)
+  const end = HEADER_LENGTH + 1 + text.length
+  const bytes = Buffer.alloc(end + 5 + OPT.length)
+  bytes.writeUInt16BE(id, 0)
+  bytes.writeUInt16BE(FLAG_RECURSION_DESIRED, 2)
+  bytes.writeUInt16BE(1, 4) // questions
+  bytes.writeUInt16BE(1, 10) // additional records
+  bytes.write(text, HEADER_LENGTH + 1, 'latin1')
+  // A label's length stands where the text has the dot before it.
+  let start = HEADER_LENGTH
+  for (let at = start + 1; at <= end; at += 1) {
+    if (at < end && bytes[at] !== DOT) continue
+    bytes[start] = at - start - 1
+    start = at
+  }
+  bytes[end] = 0
+  bytes.writeUInt16BE(TYPE[type], end + 1)
+  bytes.writeUInt16BE(CLASS_IN, end + 3)
+  bytes.set(OPT, end + 5)
+  return bytes
 }
 
 /** How many bytes the message at the start of `bytesSoFar` has over TCP, its 2-byte length included: RFC 1035 4.2.2. */

@@ -1,13 +1,20 @@
 // The resolver against the lab's DNS server, which shares no code with it.
 import { beforeAll, afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { systemClock } from '../../src/io/clock.ts'
-import { addressesOf, createResolver, rcodeReason, type DnsReply, type Resolver } from '../../src/io/dns.ts'
+import {
+  addressesOf,
+  createResolver,
+  rcodeReason,
+  type Addresses,
+  type DnsReply,
+  type Resolver,
+} from '../../src/io/dns.ts'
 import { createUdpPool } from '../../src/io/udp.ts'
 import { BAD_TCP_PEERS, startBadPeer } from '../../src/lab/bad-peer.ts'
 import { startDns, type DnsRecord, type DnsServer } from '../../src/lab/dns.ts'
 import { decodeQuery, encodeAnswer, TYPE_CODES } from '../../src/lab/dns-wire.ts'
 import { listenUdp, type Listener } from '../../src/lab/listener.ts'
-import { MalformedMessage } from '../../src/model/failure.ts'
+import { MalformedMessage, ProbeFailure } from '../../src/model/failure.ts'
 import type { Endpoint } from '../../src/model/target.ts'
 import { during } from '../during.ts'
 import { AMPLE_SECONDS, closedPort, deadlineOf, failureOf, LOOPBACK, reasonOf, udpPeer } from './support.ts'
@@ -146,7 +153,9 @@ describe('a look-up', () => {
     )
     return { where: peer, asked, mute: (wanted) => void (silent = wanted) }
   }
-  const KMS = { name: 'kms01.corp.example', type: 'A' } as const
+  const KMS = 'kms01.corp.example'
+  const found = ([told]: Addresses) =>
+    told instanceof ProbeFailure ? told.reason : addressesOf(told.reply, KMS).join()
 
   it('is shared by whoever asks at the same time, and shortly after', async () => {
     const { where, asked } = await counting()
@@ -154,14 +163,19 @@ describe('a look-up', () => {
     const ask = () => resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
     const answers = await Promise.all([ask(), ask(), ask()])
     answers.push(await ask())
-    expect(asked).toEqual(['kms01.corp.example'])
-    expect(answers.map(({ reply }) => addressesOf(reply, KMS.name).join())).toEqual(
-      Array(4).fill('192.0.2.1'),
-    )
-    await resolver.lookUp(where, { ...KMS, type: 'AAAA' }, deadlineOf(AMPLE_SECONDS))
-    await resolver.lookUp(where, { ...KMS, name: 'kms02.corp.example' }, deadlineOf(AMPLE_SECONDS))
-    await resolver.ask(where, KMS, deadlineOf(AMPLE_SECONDS))
-    expect(asked).toHaveLength(4)
+    expect(asked).toEqual([KMS, KMS])
+    expect(answers.map(found)).toEqual(Array(4).fill('192.0.2.1'))
+    await resolver.lookUp(where, 'kms02.corp.example', deadlineOf(AMPLE_SECONDS))
+    await resolver.ask(where, { name: KMS, type: 'A' }, deadlineOf(AMPLE_SECONDS))
+    expect(asked).toHaveLength(5)
+  })
+
+  it('asks for both kinds of address', async () => {
+    const [a, aaaa] = await resolverOf().lookUp(server, KMS, deadlineOf(AMPLE_SECONDS))
+    expect([a, aaaa].map((told) => told instanceof ProbeFailure || addressesOf(told.reply, KMS))).toEqual([
+      ['192.0.2.1'],
+      ['2001:db8::1'],
+    ])
   })
 
   it('is made anew once the answer is older than a quarter of a second', async () => {
@@ -174,7 +188,7 @@ describe('a look-up', () => {
       now = at
       await resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS), AMPLE_SECONDS)
     }
-    expect(asked).toHaveLength(3)
+    expect(asked).toHaveLength(2 * 3)
   })
 
   it('that nobody answered is made again by the next, who has time left', async () => {
@@ -183,34 +197,71 @@ describe('a look-up', () => {
     mute(true)
     const first = resolver.lookUp(where, KMS, deadlineOf(0.1))
     const second = resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
-    expect(await reasonOf(first)).toBe('resolve_timeout')
+    expect(found(await first)).toBe('resolve_timeout')
     mute(false)
-    const third = await resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
-    expect(addressesOf(third.reply, KMS.name)).toEqual(['192.0.2.1'])
+    expect(found(await resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS)))).toBe('192.0.2.1')
     await second
-    expect(asked.length).toBeGreaterThanOrEqual(2)
+    expect(asked.length).toBeGreaterThanOrEqual(4)
+  })
+
+  it('of which one kind was not answered asks for that one again, and keeps the other', async () => {
+    const asked: number[] = []
+    let deaf = true
+    const where = await during(
+      listenUdp(LOOPBACK, (message, reply) => {
+        const query = decodeQuery(message)
+        if (!query) return
+        asked.push(query.type)
+        const answers: DnsRecord[] = query.type === TYPE_CODES.A ? [a(query.name, '192.0.2.1')] : []
+        const answer = {
+          rcode: 'noerror',
+          authoritative: true,
+          answers,
+          authority: [],
+          additional: [],
+        } as const
+        if (query.type === TYPE_CODES.A || !deaf) reply(encodeAnswer(query, answer, 1232))
+      }),
+    )
+    const pool = createUdpPool()
+    onTestFinished(() => pool.close())
+    const resolver = createResolver(pool, { ...systemClock, monotonicSeconds: () => 0 })
+    const [first, none] = await resolver.lookUp(where, KMS, deadlineOf(0.5))
+    expect([first, none].map((told) => told instanceof ProbeFailure)).toEqual([false, true])
+    deaf = false
+    const again = await resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS))
+    expect(again.map((told) => told instanceof ProbeFailure)).toEqual([false, false])
+    expect(asked.map((type) => (type === TYPE_CODES.A ? 'A' : 'AAAA'))).toEqual(['A', 'AAAA', 'AAAA'])
   })
 
   it('whose first asker is called off goes on for the others', async () => {
     const { where } = await counting()
     const resolver = resolverOf()
     const deadline = deadlineOf(AMPLE_SECONDS)
-    const first = reasonOf(resolver.lookUp(where, KMS, deadline))
+    const first = resolver.lookUp(where, KMS, deadline)
     const second = resolver.lookUp(where, KMS, deadlineOf(AMPLE_SECONDS + 1))
     deadline.close()
-    expect(await first).toBe('resolve_timeout')
-    expect(addressesOf((await second).reply, KMS.name)).toEqual(['192.0.2.1'])
+    expect(found(await first)).toBe('resolve_timeout')
+    expect(found(await second)).toBe('192.0.2.1')
   })
 
   it('keeps nobody waiting longer than their own deadline', async () => {
     const { where, mute } = await counting()
     mute(true)
     const resolver = resolverOf()
-    const patient = reasonOf(resolver.lookUp(where, KMS, deadlineOf(1)))
-    const hasty = reasonOf(resolver.lookUp(where, KMS, deadlineOf(0.1)))
+    const patient = resolver.lookUp(where, KMS, deadlineOf(1))
+    const hasty = resolver.lookUp(where, KMS, deadlineOf(0.1))
     expect(await Promise.race([patient.then(() => 'patient'), hasty.then(() => 'hasty')])).toBe('hasty')
-    expect(await hasty).toBe('resolve_timeout')
-    expect(await patient).toBe('resolve_timeout')
+    expect(found(await hasty)).toBe('resolve_timeout')
+    expect(found(await patient)).toBe('resolve_timeout')
+  })
+
+  it('of what is no name is malformed, for those as well who join', async () => {
+    const { where, asked } = await counting()
+    const resolver = resolverOf()
+    for (let time = 0; time < 2; time += 1)
+      await expect(resolver.lookUp(where, 'a..b', deadlineOf(1))).rejects.toBeInstanceOf(MalformedMessage)
+    expect(asked).toEqual([])
   })
 })
 

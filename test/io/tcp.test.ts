@@ -109,17 +109,38 @@ describe('an exchange', () => {
     expect(Buffer.from((await ask(peer, lengthFirst)).bytes)).toEqual(Buffer.from('\x03ab'))
   })
 
-  it('can follow another on the same connection', async () => {
-    const peer = await tcpPeer((socket) =>
-      socket.on('data', (bytes) => socket.write(Buffer.of(2, bytes[0] ?? 0))),
-    )
+  it.each([
+    ['answered', '\x03ab', true],
+    ['not answered in full', '\x09ab', false],
+  ])('%s, closes the connection, and lets go of the deadline', async (_how, said, answered) => {
+    let closed: Promise<unknown> | undefined
+    const peer = await tcpPeer((socket) => {
+      closed = once(socket.resume(), 'close')
+      socket.write(said)
+      if (!answered) socket.end()
+    })
     const deadline = deadlineOf(AMPLE_SECONDS)
     const connection = await connect(peer, deadline, systemClock)
-    const answers = []
-    for (const each of [7, 8, 9]) {
-      answers.push((await exchange(connection, Buffer.of(each), lengthFirst, deadline, systemClock)).bytes[1])
-    }
-    expect(answers).toEqual([7, 8, 9])
+    const attempt = exchange(connection, HELLO, lengthFirst, deadline, systemClock)
+    expect(
+      await attempt.then(
+        () => true,
+        () => false,
+      ),
+    ).toBe(answered)
+    expect(connection.socket.destroyed).toBe(true)
+    await closed
+    expect(deadline.ended).toBe(false)
+  })
+
+  it('does not begin once the deadline has ended', async () => {
+    const peer = await tcpPeer(() => {})
+    const deadline = deadlineOf(AMPLE_SECONDS)
+    const connection = await connect(peer, deadline, systemClock)
+    deadline.close()
+    const attempt = exchange(connection, HELLO, lengthFirst, deadline, systemClock)
+    expect(await reasonOf(attempt)).toBe('timeout')
+    expect(connection.socket.destroyed).toBe(true)
   })
 
   it.each([

@@ -43,6 +43,10 @@ function begin() {
 const known = (values: Float32Array): readonly (number | undefined)[] =>
   [...values].map((value) => (Number.isNaN(value) ? undefined : value))
 
+/** To two digits, as the page has them. */
+const rounded = (values: Float32Array): readonly (number | undefined)[] =>
+  known(values).map((value) => (value === undefined ? undefined : Number(value.toPrecision(2))))
+
 describe('the last hours', () => {
   it('are nothing of a host that nobody noted, and of one that is forgotten', () => {
     const { history, note } = begin()
@@ -88,8 +92,8 @@ describe('the last hours', () => {
     pass(60)
     note({ connectSeconds: 1 })
     const { values } = trail()
-    expect(known(values.connectSeconds)).toEqual([3, 1])
-    expect(known(values.bindSeconds)).toEqual([4, undefined])
+    expect(rounded(values.connectSeconds)).toEqual([3, 1])
+    expect(rounded(values.bindSeconds)).toEqual([4, undefined])
     expect(known(values.driftSeconds)).toEqual([undefined, undefined])
   })
 
@@ -140,21 +144,58 @@ describe('the last hours', () => {
     expect([...trail('a').values.clients, ...trail('b').values.clients]).toEqual([1, 2])
   })
 
-  it('take about 9 KiB a host', () => {
-    const { history } = begin()
-    const full = {
-      ...NOTHING,
-      connectSeconds: 1,
-      bindSeconds: 1,
-      driftSeconds: 1,
-      driftUncertaintySeconds: 1,
+  it('have what was known at the end of a minute in those in which nobody was noted', () => {
+    const { note, pass, trail } = begin()
+    note({ serving: false, connectSeconds: 3, driftSeconds: 7 })
+    note({ serving: true, connectSeconds: 1, driftSeconds: 8 })
+    pass(180)
+    expect(rounded(trail().values.connectSeconds)).toEqual([3, 1, 1, 1])
+    expect(rounded(trail().values.driftSeconds)).toEqual([8, 8, 8, 8])
+    expect(trail().serving).toEqual([false, true, true, true])
+  })
+
+  it('have the exact numbers of now', () => {
+    const { note, pass, trail } = begin()
+    for (const driftSeconds of [-1234.5, 1234.5]) {
+      note({ driftSeconds, connectSeconds: 0.123 })
+      expect(trail().values.driftSeconds.at(-1)).toBe(driftSeconds)
+      expect(trail().values.connectSeconds.at(-1)).toBe(Math.fround(0.123))
+      pass(60)
     }
+  })
+
+  it('are not those of a host that was forgotten and had the same place', () => {
+    const { history, note, pass, trail } = begin()
+    note({ serving: false, bindSeconds: 1, clients: 1 }, 'a')
+    pass(120)
+    history.forget('a')
+    history.forget('a')
+    note({ serving: true }, 'b')
+    note({ serving: true, bindSeconds: 3, clients: 2 }, 'c')
+    pass(60)
+    expect(trail('b').serving).toEqual([true, true])
+    expect(known(trail('b').values.bindSeconds)).toEqual([undefined, undefined])
+    expect(known(trail('b').values.clients)).toEqual([undefined, undefined])
+    expect(known(trail('c').values.clients)).toEqual([2, 2])
+    expect(rounded(trail('c').values.bindSeconds)).toEqual([3, 3])
+  })
+
+  it('take 2.5 KB a host when they are full, and next to nothing before', () => {
+    const { history, note, pass } = begin()
+    const seen = { connectSeconds: 1, bindSeconds: 1, driftSeconds: 1, driftUncertaintySeconds: 1 }
+    const hosts = Array.from({ length: 1_000 }, (_, index) => `host${index}`)
     const before = process.memoryUsage().arrayBuffers
-    for (let host = 0; host < 1_000; host += 1)
-      history.note(`host${host}`, { ...full, clients: 1, requiredClients: 1 })
-    const each = (process.memoryUsage().arrayBuffers - before) / 1_000
-    expect(each).toBeLessThan(12 * 1024)
-    expect(history.trail('host999')?.serving).toHaveLength(1)
+    const each = (): number => (process.memoryUsage().arrayBuffers - before) / hosts.length
+    for (const host of hosts) note({ ...seen, clients: 1 }, host)
+    pass(60)
+    for (const host of hosts) note(seen, host)
+    expect(each()).toBeLessThan(20)
+    for (let minute = 2; minute < 360; minute += 1) {
+      pass(60)
+      history.note('host0', { ...NOTHING, ...seen })
+    }
+    expect(each()).toBeLessThan(2_600)
+    expect(history.trail('host999')?.serving).toHaveLength(360)
   })
 })
 

@@ -21,6 +21,7 @@ import { ownedBy, type Shard } from './engine/shard.ts'
 import { createStore } from './engine/store.ts'
 import type { Cause } from './diagnosis/causes.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
+import { renewed } from './diagnosis/renew.ts'
 import { asksHost } from './diagnosis/evidence.ts'
 import type { Io } from './io/io.ts'
 import { recordSet } from './kms/srv.ts'
@@ -195,13 +196,17 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     book.set(`domain/${domain}`, tellDomain(domain, { consistent: isConsistent(domain) }))
   }
 
-  function judge(diagnosis: Diagnosis): void {
-    const { name } = diagnosis.host
+  function judge(fresh: Diagnosis): void {
+    const { name } = fresh.host
     if (!hosts.has(name)) return
     const before = diagnoses.get(name)
+    const diagnosis = renewed(before?.diagnosis, fresh)
     const same = before?.diagnosis.serving === diagnosis.serving
-    const sinceSeconds = same && before ? before.sinceSeconds : io.clock.wallSeconds()
-    diagnoses.set(name, { diagnosis, sinceSeconds })
+    if (before === undefined || before.diagnosis !== diagnosis)
+      diagnoses.set(name, {
+        diagnosis,
+        sinceSeconds: same && before ? before.sinceSeconds : io.clock.wallSeconds(),
+      })
     book.set(`diagnosis/${name}`, tellDiagnosis(diagnosis))
     history.note(name, observe(diagnosis, store.latest('port', name), store.latest('licensing', name)))
     const causes = namedCauses(diagnosis)

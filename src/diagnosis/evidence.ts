@@ -41,20 +41,37 @@ export function unanswered(result: Result): string {
 
 type Sides = { for?: readonly Evidence[]; against?: readonly Evidence[] }
 
+const NONE: readonly Evidence[] = []
+
 export function named(
   cause: Cause,
   evidence: readonly Evidence[],
-  against: readonly Evidence[] = [],
+  against: readonly Evidence[] = NONE,
 ): Finding<Cause> {
   return { cause, verdict: 'named', for: evidence, against }
 }
 
 export function ruledOut(cause: Cause, against: readonly Evidence[]): Finding<Cause> {
-  return { cause, verdict: 'ruled_out', for: [], against }
+  return { cause, verdict: 'ruled_out', for: NONE, against }
 }
 
-export function cannotTell(cause: Cause, missing: string, sides: Sides = {}): Finding<Cause> {
-  return { cause, verdict: 'unknown', for: sides.for ?? [], against: sides.against ?? [], missing }
+/** Most of what cannot be told is so of thousands of hosts, judgement after judgement, in the same words. */
+const remembered = new Map<Cause, Map<string, Finding<Cause>>>()
+const MOST_REMEMBERED = 32
+
+export function cannotTell(cause: Cause, missing: string, sides?: Sides): Finding<Cause> {
+  const { for: evidence = NONE, against = NONE } = sides ?? {}
+  if (evidence.length > 0 || against.length > 0)
+    return { cause, verdict: 'unknown', for: evidence, against, missing }
+  let known = remembered.get(cause)
+  if (known === undefined || known.size > MOST_REMEMBERED) remembered.set(cause, (known = new Map()))
+  let finding = known.get(missing)
+  if (finding === undefined)
+    known.set(
+      missing,
+      (finding = Object.freeze({ cause, verdict: 'unknown', for: NONE, against: NONE, missing })),
+    )
+  return finding
 }
 
 export function expects(domain: Domain, host: Host): boolean {

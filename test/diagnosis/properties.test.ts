@@ -3,6 +3,8 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CAUSE_NAMES, rowOf } from '../../src/diagnosis/causes.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
+import type { HostEvidence } from '../../src/diagnosis/evidence.ts'
+import { renewed } from '../../src/diagnosis/renew.ts'
 import { beyond, reconcile } from '../../src/diagnosis/rules/drift.ts'
 import { REASONS } from '../../src/model/failure.ts'
 import type { Interval } from '../../src/model/interval.ts'
@@ -404,5 +406,46 @@ describe('reconciling clocks', () => {
     expect(beyond({ low: 14_399, high: 14_401 }, 14_400)).toBe('straddles')
     expect(beyond({ low: -20_000, high: 20_000 }, 14_400)).toBe('straddles')
     expect(beyond({ low: -14_400, high: 14_400 }, 14_400)).toBe('within')
+  })
+})
+
+describe('a judgement renewed', () => {
+  /** The same outcomes, each so much later. */
+  function later(known: HostEvidence, seconds: readonly number[]): HostEvidence {
+    let turn = 0
+    const age = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(age)
+      if (typeof value !== 'object' || value === null || !('endedAtSeconds' in value)) return value
+      return {
+        ...value,
+        endedAtSeconds: Number(value.endedAtSeconds) + (seconds[turn++ % seconds.length] ?? 0),
+      }
+    }
+    return Object.fromEntries(Object.entries(known).map(([key, value]) => [key, age(value)])) as never
+  }
+  const story = fc.oneof(ownStory, windowsStory, strangerStory).map(storyOf)
+  const shifts = fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 5 })
+
+  it('is the new one to the letter, whatever the one before was', () => {
+    fc.assert(
+      fc.property(story, story, shifts, (one, other, seconds) => {
+        const known = tell(one)
+        for (const next of [later(known, seconds), tell(other), later(tell(other), seconds)])
+          expect(renewed(diagnose(known), diagnose(next))).toEqual(diagnose(next))
+        const twice = renewed(renewed(diagnose(known), diagnose(later(known, seconds))), diagnose(known))
+        expect(twice).toEqual(diagnose(known))
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('is the one before where only time has passed', () => {
+    fc.assert(
+      fc.property(story, (one) => {
+        const known = tell(one)
+        const before = diagnose(known)
+        expect(renewed(before, diagnose(later(known, [7])))).toBe(before)
+      }),
+    )
   })
 })

@@ -97,7 +97,8 @@ function judge(known: HostEvidence, statement: Statement | undefined): ReachJudg
   const bound = outcomes.filter(({ listener }) => listener === 'kms')
   if (bound.length > 0) {
     // The RPC runtime of a client tries one address after the other: one that answers is enough.
-    const findings = REACH_CAUSES.map((cause) => ruledOut(cause, citing(bound)))
+    const against = citing(bound)
+    const findings = REACH_CAUSES.map((cause) => ruledOut(cause, against))
     return { bound: true, service: withService('running'), findings }
   }
 

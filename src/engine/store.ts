@@ -20,43 +20,66 @@ export interface Store {
 
 const MOST_FAILURES = 100
 
-/** SRV answers by what they are about, so that a host is judged without a look at those about others. */
-function createIndex(keysOf: (result: ResultOf<'srv'>) => Iterable<string>) {
-  const byKey = new Map<string, Map<string, ResultOf<'srv'>>>()
+/** Keys of SRV targets by what their answers are about, so that a host is judged without a look at those about others. */
+function createIndex(keysOf: (result: ResultOf<'srv'>) => ReadonlySet<string>) {
+  const targets = new Map<string, Set<string>>()
   return {
     replace(before: ResultOf<'srv'> | undefined, result: ResultOf<'srv'> | undefined): void {
-      const keys = new Set(result && keysOf(result))
-      for (const key of new Set(before && keysOf(before))) {
-        const known = byKey.get(key)
-        if (keys.has(key) || before === undefined) continue
-        known?.delete(before.target.key)
-        if (known?.size === 0) byKey.delete(key)
+      const target = (result ?? before)?.target.key
+      if (target === undefined) return
+      const old = before && keysOf(before)
+      const keys = result && keysOf(result)
+      for (const key of old ?? []) {
+        if (keys?.has(key)) continue
+        const known = targets.get(key)
+        known?.delete(target)
+        if (known?.size === 0) targets.delete(key)
       }
-      if (result === undefined) return
-      for (const key of keys) {
-        let known = byKey.get(key)
-        if (known === undefined) byKey.set(key, (known = new Map()))
-        known.set(result.target.key, result)
+      for (const key of keys ?? []) {
+        if (old?.has(key)) continue
+        const known = targets.get(key)
+        if (known === undefined) targets.set(key, new Set([target]))
+        else known.add(target)
       }
     },
-    get: (key: string): readonly ResultOf<'srv'>[] => [...(byKey.get(key)?.values() ?? [])],
+    get: (key: string): Iterable<string> => targets.get(key) ?? [],
   }
 }
 
-function* hostsOf({ target, reading }: ResultOf<'srv'>): Generator<string> {
-  for (const expected of target.domain.expect) yield expected.target
-  for (const record of reading?.records ?? []) yield record.target
+function hostsOf({ target, reading }: ResultOf<'srv'>): ReadonlySet<string> {
+  const hosts = new Set<string>()
+  for (const expected of target.domain.expect) hosts.add(expected.target)
+  for (const record of reading?.records ?? []) hosts.add(record.target)
+  return hosts
+}
+
+function sameNames({ reading: a }: ResultOf<'srv'>, { reading: b }: ResultOf<'srv'>): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return (
+    a.records.length === b.records.length &&
+    a.records.every(({ target }, index) => target === b.records[index]?.target)
+  )
 }
 
 export function createStore(): Store {
   const byProbe = new Map<string, Map<string, Result>>()
   const licences = new Map<string, ResultOf<'licensing'>>()
   const failures: Result[] = []
-  const byDomain = createIndex(({ target }) => [target.domain.name])
+  const byDomain = createIndex(({ target }) => new Set([target.domain.name]))
   const byHost = createIndex(hostsOf)
   const index = (before: Result | undefined, result: Result | undefined): void => {
     byDomain.replace(before as ResultOf<'srv'> | undefined, result as ResultOf<'srv'> | undefined)
     byHost.replace(before as ResultOf<'srv'> | undefined, result as ResultOf<'srv'> | undefined)
+  }
+  /** Nearly every answer names the hosts that the one before named. */
+  const indexAnew = (before: Result | undefined, result: Result): void => {
+    if (before?.target === result.target && sameNames(before as ResultOf<'srv'>, result as ResultOf<'srv'>))
+      return
+    index(before, result)
+  }
+  const answersOf = (targets: Iterable<string>): readonly ResultOf<'srv'>[] => {
+    const answers = byProbe.get('srv')
+    return [...targets].flatMap((key) => (answers?.get(key) as ResultOf<'srv'> | undefined) ?? [])
   }
   const saysLicences = (result: Result): result is ResultOf<'licensing'> =>
     result.probe === 'licensing' &&
@@ -65,7 +88,7 @@ export function createStore(): Store {
     put(result) {
       let results = byProbe.get(result.probe)
       if (results === undefined) byProbe.set(result.probe, (results = new Map()))
-      if (result.probe === 'srv') index(results.get(result.target.key), result)
+      if (result.probe === 'srv') indexAnew(results.get(result.target.key), result)
       results.set(result.target.key, result)
       if (saysLicences(result)) licences.set(result.target.key, result)
       if (result.failure !== undefined) {
@@ -78,8 +101,8 @@ export function createStore(): Store {
       byProbe.get(probe)?.get(key) as ResultOf<Name> | undefined,
     all: <Name extends ProbeName>(probe: Name) =>
       [...(byProbe.get(probe)?.values() ?? [])] as ResultOf<Name>[],
-    answersOf: byDomain.get,
-    naming: byHost.get,
+    answersOf: (domain) => answersOf(byDomain.get(domain)),
+    naming: (host) => answersOf(byHost.get(host)),
     lastLicences: (key) => licences.get(key),
     failures: () => failures,
     delete(probe, key) {

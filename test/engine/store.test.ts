@@ -68,16 +68,21 @@ describe('the store', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const store = createStore()
+        // As in the schedule: a target is the same from run to run, until the configuration changes it.
+        const targets = new Map<string, object>()
         for (const { domain: name, resolver, expected, named, gone } of steps) {
           const key = `${name} @ ${resolver}`
           if (gone) {
             store.delete('srv', key)
             continue
           }
-          const domain = { name, expect: expected.map((target) => ({ target })) }
           const run = resultOf('srv', key, 1)
+          const asked = `${key} ${expected.join()}`
+          const domain = { name, expect: expected.map((target) => ({ target })) }
+          const target = targets.get(asked) ?? { ...run.target, domain }
+          targets.set(asked, target)
           const reading = named && { records: named.map((target) => ({ target })) }
-          store.put({ ...run, target: { ...run.target, domain }, reading } as unknown as Result)
+          store.put({ ...run, target, reading } as unknown as Result)
         }
         const all = store.all('srv')
         for (const host of ['a', 'b', 'c', 'd']) {

@@ -50,23 +50,22 @@ export function diagnose(known: HostEvidence): Diagnosis {
   const [clockSkew] = clock.findings
   const count = judgeCount(known)
   const versions = judgeVersions(known, clockSkew.verdict)
-  const judged = new Map(
-    [
-      ...reach.findings,
-      judgeMissing(known),
-      judgeStale(known, reach.bound),
-      judgePort(known, reach.bound),
-      judgeHostRecord(known, reach.bound),
-      ...clock.findings,
-      judgeEnabled(known, reach.bound),
-      judgeLicensed(known),
-      count.finding,
-      versions.finding,
-      judgeEventLog(known),
-    ].map((finding) => [finding.cause, finding]),
-  )
+  const judged = [
+    ...reach.findings,
+    judgeMissing(known),
+    judgeStale(known, reach.bound),
+    judgePort(known, reach.bound),
+    judgeHostRecord(known, reach.bound),
+    ...clock.findings,
+    judgeEnabled(known, reach.bound),
+    judgeLicensed(known),
+    count.finding,
+    versions.finding,
+    judgeEventLog(known),
+  ]
   const findings = CAUSE_NAMES.map(
-    (cause) => judged.get(cause) ?? cannotTell(cause, 'there is no rule for it'),
+    (cause) =>
+      judged.find((finding) => finding.cause === cause) ?? cannotTell(cause, 'there is no rule for it'),
   )
   const namedCauses = findings.filter(({ verdict }) => verdict === 'named').map(({ cause }) => cause)
   const stopping = namedCauses.some((cause) => rowOf(cause).stopsService)

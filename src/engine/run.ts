@@ -43,9 +43,10 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
     stage = next
   }
 
-  let outcome: { reading: unknown; failure?: undefined } | { failure: Failure }
+  let reading: unknown
+  let failure: Failure | undefined
   try {
-    const reading = await new Promise((resolve, reject) => {
+    reading = await new Promise((resolve, reject) => {
       deadline.own((ending) => {
         if (ending !== 'expired') return
         grace = setTimeout(
@@ -55,23 +56,17 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
       })
       probe.measure(target, { io, deadline, log, enter }).then(resolve, reject)
     })
-    outcome = { reading }
   } catch (error) {
-    outcome = { failure: { stage, ...explain(error, log, probe.name, target.key) } }
+    failure = { stage, ...explain(error, log, probe.name, target.key) }
   }
   clearTimeout(grace)
   deadline.close()
   closeStage()
   over = true
-  return Object.freeze({
-    probe: probe.name,
-    target,
-    startedAtSeconds,
-    endedAtSeconds: clock.wallSeconds(),
-    durationSeconds: clock.monotonicSeconds() - begin,
-    stages,
-    ...outcome,
-  })
+  const endedAtSeconds = clock.wallSeconds()
+  const durationSeconds = clock.monotonicSeconds() - begin
+  const asked = { probe: probe.name, target, startedAtSeconds, endedAtSeconds, durationSeconds, stages }
+  return Object.freeze(failure === undefined ? { ...asked, reading } : { ...asked, failure })
 }
 
 function explain(

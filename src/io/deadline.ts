@@ -12,18 +12,69 @@ export interface Deadline {
   close(): void
 }
 
+type Release = (ending: Ending) => void
+
+/** A class, for one is made for every visit: closures and a getter for each would be most of what a visit allocates. */
+class OneDeadline implements Deadline {
+  readonly #endsAt: number
+  /** Few at any one time. */
+  readonly #owned: Release[] = []
+  #ending: Ending | undefined
+  timer: NodeJS.Timeout | undefined
+
+  constructor(endsAt: number) {
+    this.#endsAt = endsAt
+  }
+
+  get ended(): boolean {
+    return this.#ending !== undefined
+  }
+
+  remainingSeconds(): number {
+    return Math.max(0, (this.#endsAt - performance.now()) / 1000)
+  }
+
+  own(release: Release): () => void {
+    if (this.#ending !== undefined) {
+      release(this.#ending)
+      return () => {}
+    }
+    const owned = this.#owned
+    owned.push(release)
+    return () => {
+      const at = owned.indexOf(release)
+      if (at !== -1) owned.splice(at, 1)
+    }
+  }
+
+  close(): void {
+    this.end('closed')
+  }
+
+  end(why: Ending): void {
+    if (this.#ending !== undefined) return
+    this.#ending = why
+    clearTimeout(this.timer)
+    const owned = this.#owned
+    // One that is let go of meanwhile is not called.
+    for (let release = owned.shift(); release !== undefined; release = owned.shift()) release(why)
+  }
+}
+
+function expire(deadline: OneDeadline): void {
+  deadline.end('expired')
+}
+
 export function createDeadline(seconds: number): Deadline {
-  const endsAt = performance.now() + seconds * 1000
-  const deadline = deadlineAt(endsAt)
-  const timer = setTimeout(() => deadline.end('expired'), Math.max(0, seconds * 1000))
-  deadline.own(() => clearTimeout(timer))
+  const deadline = new OneDeadline(performance.now() + seconds * 1000)
+  deadline.timer = setTimeout(expire, Math.max(0, seconds * 1000), deadline)
   return deadline
 }
 
 /** Ends with the other one, or before it when it is closed. Costs no timer. */
 export function within(outer: Deadline): Deadline {
-  const deadline = deadlineAt(performance.now() + outer.remainingSeconds() * 1000)
-  const letGo = outer.own(deadline.end)
+  const deadline = new OneDeadline(performance.now() + outer.remainingSeconds() * 1000)
+  const letGo = outer.own((why) => deadline.end(why))
   deadline.own(letGo)
   return deadline
 }
@@ -43,36 +94,4 @@ export function heldTo<T>(deadline: Deadline, promise: Promise<T>, tooLate: () =
       },
     )
   })
-}
-
-function deadlineAt(endsAt: number): Deadline & { readonly end: (why: Ending) => void } {
-  /** Few at any one time. */
-  const owned: ((ending: Ending) => void)[] = []
-  let ending: Ending | undefined
-
-  const end = (why: Ending): void => {
-    if (ending !== undefined) return
-    ending = why
-    // One that is let go of meanwhile is not called.
-    for (let release = owned.shift(); release !== undefined; release = owned.shift()) release(why)
-  }
-  return {
-    end,
-    get ended() {
-      return ending !== undefined
-    },
-    remainingSeconds: () => Math.max(0, (endsAt - performance.now()) / 1000),
-    own(release) {
-      if (ending !== undefined) {
-        release(ending)
-        return () => {}
-      }
-      owned.push(release)
-      return () => {
-        const at = owned.indexOf(release)
-        if (at !== -1) owned.splice(at, 1)
-      }
-    },
-    close: () => end('closed'),
-  }
 }

@@ -35,7 +35,7 @@ export interface AddressOutcome {
   readonly connectFailure?: Reason
   readonly listener?: Listener
   /** Bind to its answer; undefined without an answer. */
-  readonly bindSeconds?: number
+  readonly bindSeconds?: number | undefined
   /** One sentence for people. */
   readonly says: string
 }
@@ -71,16 +71,20 @@ function judge(answer: BindAnswer): { listener: Listener; says: string } {
   }
 }
 
-async function bind(
-  connection: Connection,
-  visit: Visit,
-): Promise<Partial<AddressOutcome> & { says: string }> {
+interface Bound {
+  readonly listener: Listener
+  readonly bindSeconds?: number
+  readonly says: string
+}
+
+async function bind(connection: Connection, visit: Visit): Promise<Bound> {
   const control = { uuid: randomUUID(), major: 1, minor: 0 }
   const request = encodeBind({ callId: CALL_ID, interfaces: [KMS_INTERFACE, control] })
   try {
     const answer = await visit.io.exchange(connection, request, frameRpc, visit.deadline)
     const bindSeconds = answer.received.monotonicSeconds - answer.sent.monotonicSeconds
-    return { ...judge(decodeBindAnswer(answer.bytes, CALL_ID)), bindSeconds }
+    const { listener, says } = judge(decodeBindAnswer(answer.bytes, CALL_ID))
+    return { listener, bindSeconds, says }
   } catch (error) {
     if (error instanceof MalformedMessage)
       return { listener: 'not_rpc', says: `not an RPC server: ${error.message}` }
@@ -95,18 +99,24 @@ async function bind(
 
 async function tryAddress(
   address: string,
-  port: number,
+  dns: readonly string[] | undefined,
+  host: Host,
   visit: Visit,
-): Promise<Partial<AddressOutcome> & { says: string }> {
+): Promise<AddressOutcome> {
+  const inDns = dns?.includes(address)
+  const expected = host.addresses?.includes(address)
   let connection: Connection
   try {
-    connection = await visit.io.connect({ address, port }, visit.deadline)
+    connection = await visit.io.connect({ address, port: host.port }, visit.deadline)
   } catch (error) {
     if (!(error instanceof ProbeFailure) || !error.reason.startsWith('connect_')) throw error
-    return { connectFailure: error.reason, says: CONNECT_SAYS[error.reason] ?? error.message }
+    const says = CONNECT_SAYS[error.reason] ?? error.message
+    return { address, inDns, expected, connectFailure: error.reason, says }
   }
   visit.enter('bind')
-  return { connectSeconds: connection.connectSeconds, ...(await bind(connection, visit)) }
+  const { connectSeconds } = connection
+  const { listener, bindSeconds, says } = await bind(connection, visit)
+  return { address, inDns, expected, connectSeconds, listener, bindSeconds, says }
 }
 
 const CONNECT_SAYS: Partial<Record<Reason, string>> = {
@@ -159,14 +169,7 @@ export const port: Probe<'port', HostTarget, PortReading> = {
       MOST_ADDRESSES,
     )
     visit.enter('connect')
-    const outcomes = await Promise.all(
-      addresses.map(async (address): Promise<AddressOutcome> => ({
-        address,
-        inDns: dns?.includes(address),
-        expected: host.addresses?.includes(address),
-        ...(await tryAddress(address, host.port, visit)),
-      })),
-    )
+    const outcomes = await Promise.all(addresses.map((address) => tryAddress(address, dns, host, visit)))
     if (failure === undefined) return { addresses: outcomes }
     return { addresses: outcomes, resolveFailure: { reason: failure.reason, detail: failure.message } }
   },

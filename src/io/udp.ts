@@ -2,7 +2,6 @@
 // closed port. `createUdpPool` shares a few sockets among all DNS queries: a socket a query costs three times as much.
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { randomInt } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 import { MalformedMessage, ProbeFailure } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
 import { now, type Clock, type Moment } from './clock.ts'
@@ -40,7 +39,7 @@ export function askOnce<T>(
 ): Promise<Reply<T>> {
   return new Promise((resolve, reject) => {
     const where = formatEndpoint(endpoint)
-    const socket = createSocket(isIPv6(endpoint.address) ? 'udp6' : 'udp4')
+    const socket = createSocket(endpoint.address.includes(':') ? 'udp6' : 'udp4')
     let strangers = 0
     let sent: Moment | undefined
     const settle = (act: () => void): void => {
@@ -98,7 +97,7 @@ const QUERIES_PER_SOCKET = 2_000
 
 /** Endpoints are literals: there is nothing to look up, and not doing so saves a turn of the event loop. */
 const asItIs: NonNullable<SocketOptions['lookup']> = (address, _options, callback) =>
-  callback(null, address, isIPv6(address) ? 6 : 4)
+  callback(null, address, address.includes(':') ? 6 : 4)
 
 function isFrom({ address, port }: Endpoint, from: RemoteInfo): boolean {
   return from.port === port && from.address === address
@@ -171,40 +170,45 @@ export function createUdpPool(): UdpPool {
           reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: not asked, time was up`))
           return
         }
-        const family = isIPv6(endpoint.address) ? 'udp6' : 'udp4'
-        const shared = take(family)
+        const shared = take(endpoint.address.includes(':') ? 'udp6' : 'udp4')
         let id = randomInt(0x10000)
         while (shared.waiting.has(id)) id = (id + 1) & 0xffff
         const request = encode(id)
 
-        const settle = (act: () => void): void => {
+        /** False for who was told already. */
+        const settle = (): boolean => {
           clearTimeout(timer)
           letGo()
-          if (!shared.waiting.delete(id)) return
+          if (!shared.waiting.delete(id)) return false
           if (shared.retired && shared.waiting.size === 0) shared.socket.close()
-          act()
+          return true
         }
-        const giveUp = (): void =>
-          settle(() => reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: no answer`)))
-        const failed = (error: Error): void =>
-          settle(() => reject(socketFailure(error, formatEndpoint(endpoint))))
+        const fail = (error: Error): void => {
+          if (settle()) reject(socketFailure(error, formatEndpoint(endpoint)))
+        }
+        const giveUp = (): void => {
+          if (settle()) reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: no answer`))
+        }
         shared.waiting.set(id, {
           endpoint,
           receive(bytes) {
             try {
-              const answer = accepted((b) => accept(b, id), bytes)
-              if (answer !== undefined) settle(() => resolve(answer.value))
+              const value = accept(bytes, id)
+              settle()
+              resolve(value)
             } catch (error) {
-              settle(() => reject(error instanceof Error ? error : new Error(String(error))))
+              if (error instanceof MalformedMessage) return
+              settle()
+              reject(error instanceof Error ? error : new Error(String(error)))
             }
           },
-          fail: failed,
+          fail,
         })
         // Where the deadline comes first, it needs no timer beside it.
         const timer = seconds < deadline.remainingSeconds() ? setTimeout(giveUp, seconds * 1000) : undefined
         const letGo = deadline.own(giveUp)
         shared.socket.send(request, endpoint.port, endpoint.address, (error) => {
-          if (error !== null) failed(error)
+          if (error !== null) fail(error)
         })
       })
     },

@@ -15,9 +15,9 @@ function* together(given: Mapping, path: Path, choice: string, table: KeysByChoi
   const value = textAt(given, choice)
   const keys = entryOf(table, value)
   if (value === undefined || keys === undefined) return
-  const known = new Set(Object.values(table).flatMap(({ takes }) => takes))
+  const all = Object.values(table)
   for (const key of Object.keys(given)) {
-    if (!known.has(key) || keys.takes.includes(key)) continue
+    if (keys.takes.includes(key) || !all.some(({ takes }) => takes.includes(key))) continue
     const hint = keys.takes.length === 0 ? `${value} takes no other key` : `it takes ${keys.takes.join(', ')}`
     yield { path: [...path, key], at: 'key', message: `means nothing to ${choice} ${value}`, hint }
   }
@@ -38,13 +38,18 @@ function* together(given: Mapping, path: Path, choice: string, table: KeysByChoi
   }
 }
 
-/** `known`: the logons by name. `directory`: what relative file names are relative to. */
-export function* windowsFaults(
-  windows: Mapping,
-  path: Path,
-  known: Mapping,
-  directory: string,
-): Generator<Fault> {
+/** What every host's and client's way to its Windows is checked against. */
+export interface Surroundings {
+  /** The logons by name. */
+  readonly known: Mapping
+  /** What relative file names are relative to. */
+  readonly directory: string
+  /** What was found in each file of authorities: thousands of hosts may name the same one. */
+  readonly authorities: Map<string, Held<string>>
+}
+
+export function* windowsFaults(windows: Mapping, path: Path, around: Surroundings): Generator<Fault> {
+  const { known } = around
   yield* together(windows, path, 'via', KEYS_OF_VIA)
   const via = textAt(windows, 'via')
   // Nothing that it takes can be wrong.
@@ -64,7 +69,7 @@ export function* windowsFaults(
   if (isPlain(windows) && isRecord(windows['tls'])) {
     yield { path: [...path, 'tls'], at: 'key', message: 'means nothing to an http:// url', hint: 'use https' }
   }
-  yield* trustFaults(mappingAt(windows, 'tls'), [...path, 'tls'], directory)
+  yield* trustFaults(mappingAt(windows, 'tls'), [...path, 'tls'], around)
 }
 
 function isPlain(windows: Mapping): boolean {
@@ -101,7 +106,7 @@ function* winrmFaults(windows: Mapping, path: Path, auth: string | undefined): G
   }
 }
 
-function* trustFaults(tls: Mapping, path: Path, directory: string): Generator<Fault> {
+function* trustFaults(tls: Mapping, path: Path, { directory, authorities }: Surroundings): Generator<Fault> {
   for (const key of ['ca_file', 'server_name']) {
     if (!('fingerprint' in tls) || !(key in tls)) continue
     yield {
@@ -111,7 +116,12 @@ function* trustFaults(tls: Mapping, path: Path, directory: string): Generator<Fa
       hint: 'keep one of them',
     }
   }
-  yield* heldFaults([...path, 'ca_file'], fileAt(tls, 'ca_file', directory, readAuthorities))
+  const readOnce = (file: string): Held<string> => {
+    const held = authorities.get(file) ?? readAuthorities(file)
+    authorities.set(file, held)
+    return held
+  }
+  yield* heldFaults([...path, 'ca_file'], fileAt(tls, 'ca_file', directory, readOnce))
 }
 
 export function* logonFaults(logon: Mapping, path: Path, directory: string): Generator<Fault> {

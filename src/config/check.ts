@@ -41,10 +41,12 @@ export function* check(file: unknown, options: CheckOptions): Generator<Fault> {
     yield* duplicates(listAt(domain, 'expect'), [...path, 'expect'], 'target', values.parseFqdn)
   }
   const credentials = mappingAt(file, 'credentials')
+  const around = { known: credentials, directory: options.directory, authorities: new Map() }
   for (const list of ['hosts', 'clients']) {
     for (const [index, entry] of listAt(file, list).entries()) {
+      if (!isRecord(entry) || !('windows' in entry)) continue
       const path = [list, index, 'windows']
-      yield* windowsFaults(mappingAt(entry, 'windows'), path, credentials, options.directory)
+      yield* windowsFaults(mappingAt(entry, 'windows'), path, around)
     }
   }
   for (const [name, logon] of Object.entries(credentials)) {
@@ -63,17 +65,22 @@ function* duplicates(
   key: string | undefined,
   parse: (text: string) => values.Parsed<unknown>,
 ): Generator<Fault> {
-  const first = new Map<string, Path>()
+  if (list.length === 0) return
+  const first = new Map<string, number>()
+  const placeOf = (index: number): Path =>
+    key !== undefined && isRecord(list[index]) ? [...path, index, key] : [...path, index]
   for (const [index, entry] of list.entries()) {
     const nested = key !== undefined && isRecord(entry)
     const text = nested ? textAt(entry, key) : entry
     const parsed = typeof text === 'string' ? parse(text) : undefined
     if (parsed === undefined || parsed.problem !== undefined) continue
-    const here = nested ? [...path, index, key] : [...path, index]
     const same = JSON.stringify(parsed.value)
     const earlier = first.get(same)
-    if (earlier === undefined) first.set(same, here)
-    else yield { path: here, message: `${quote(String(text))} is listed twice`, first: earlier }
+    if (earlier === undefined) first.set(same, index)
+    else {
+      const message = `${quote(String(text))} is listed twice`
+      yield { path: placeOf(index), message, first: placeOf(earlier) }
+    }
   }
 }
 
@@ -92,16 +99,20 @@ function* duplicateReferences(owner: unknown, above: Path): Generator<Fault> {
 
 /** Every schedule and timeout: the probes' own, then those that a host, client or domain sets for itself. */
 function* timings(file: unknown, options: CheckOptions): Generator<Fault> {
+  const owners = ['hosts', 'clients', 'domains'].flatMap((list) =>
+    listAt(file, list).flatMap((owner, index) =>
+      isRecord(owner) && 'probes' in owner
+        ? [{ path: [list, index, 'probes'], probes: mappingAt(owner, 'probes') }]
+        : [],
+    ),
+  )
   for (const [probe, defaults] of Object.entries(PROBE_DEFAULTS)) {
     const general = mappingAt(mappingAt(file, 'probes'), probe)
     yield* timing(general, ['probes', probe], defaults, options)
     const inherited = { ...defaults, ...general }
-    for (const list of ['hosts', 'clients', 'domains']) {
-      for (const [index, owner] of listAt(file, list).entries()) {
-        const own = mappingAt(mappingAt(owner, 'probes'), probe)
-        const path = [list, index, 'probes', probe]
-        if ('schedule' in own || 'timeout' in own) yield* timing(own, path, inherited, options)
-      }
+    for (const { path, probes } of owners) {
+      const own = mappingAt(probes, probe)
+      if ('schedule' in own || 'timeout' in own) yield* timing(own, [...path, probe], inherited, options)
     }
   }
 }

@@ -1,13 +1,13 @@
 // The YAML text as plain values, and where in the text each of them stands. YAML 1.2 core schema: no merge keys, no
 // tags, text keys only, and anchors only as far as they cannot grow the file without bound. Never quotes the text.
 import {
+  Composer,
   LineCounter,
   Parser,
   isAlias,
   isMap,
   isScalar,
   isSeq,
-  parseDocument,
   type CST,
   type ErrorCode,
 } from 'yaml'
@@ -82,26 +82,36 @@ export function readYaml(text: string): YamlText {
     return { value: undefined, faults, positionOf, offsetOf: () => 0 }
   }
 
-  const tooDeep = firstDeeper([...new Parser().parse(text)], MAX_DEPTH)
+  const tokens = [...new Parser().parse(text)]
+  const tooDeep = firstDeeper(tokens, MAX_DEPTH)
   if (tooDeep !== undefined) {
     return stopAt([{ offset: tooDeep, path: [], message: `nests more than ${MAX_DEPTH} levels` }])
   }
-  const document = parseDocument(text, OPTIONS)
-  const complaints = [...document.errors, ...document.warnings]
+  // Of an empty text there is one as well.
+  const [document, second] = new Composer(OPTIONS).compose(tokens, true, text.length)
+  const complaints: Complaint[] = [...(document?.errors ?? []), ...(document?.warnings ?? [])].map(
+    ({ code, pos }) => ({ code, offset: pos[0] }),
+  )
+  if (second !== undefined) complaints.push({ code: 'MULTIPLE_DOCS', offset: second.range[0] })
   const broken = complaints.filter(({ code }) => code !== 'DUPLICATE_KEY' && code !== 'TAG_RESOLVE_FAILED')
-  if (broken.length > 0) return stopAt(broken.map((error) => syntaxFault(error.code, error.pos[0])))
+  if (broken.length > 0) return stopAt(broken.map(syntaxFault))
 
-  const twice = new Set<number>()
-  for (const { code, pos } of complaints) if (code === 'DUPLICATE_KEY') twice.add(pos[0])
+  const root = document?.contents
+  const twice = new Set(complaints.flatMap(({ code, offset }) => (code === 'DUPLICATE_KEY' ? [offset] : [])))
   const tags = complaints.filter(({ code }) => code !== 'DUPLICATE_KEY')
-  const { value, targets, faults, fatal } = valueOf(document.contents, twice)
-  const all = [...tags.map((error) => syntaxFault(error.code, error.pos[0])), ...faults]
+  const { value, targets, faults, fatal } = valueOf(root, twice)
+  const all = [...tags.map(syntaxFault), ...faults]
   if (fatal) return stopAt(all)
-  const offsetOf = (path: Path, at: 'key' | 'value') => offsetIn(document.contents, targets, path, at)
+  const offsetOf = (path: Path, at: 'key' | 'value') => offsetIn(root, targets, path, at)
   return { value, faults: all, positionOf, offsetOf }
 }
 
-function syntaxFault(code: ErrorCode, offset: number): TextFault {
+interface Complaint {
+  readonly code: ErrorCode
+  readonly offset: number
+}
+
+function syntaxFault({ code, offset }: Complaint): TextFault {
   return { offset, path: [], message: `YAML: ${SYNTAX[code] ?? 'is not understood'}` }
 }
 

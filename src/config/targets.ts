@@ -99,22 +99,47 @@ export interface MachineFacts {
   readonly searchDomains: readonly string[]
 }
 
-function isUnder(name: string, domain: string): boolean {
-  return name.endsWith(`.${domain}`)
+/** The hosts under each of `names`, in their order: a host is under every domain that its name ends in. */
+function hostsUnder(names: ReadonlySet<string>, config: Config): ReadonlyMap<string, readonly string[]> {
+  const under = new Map<string, string[]>()
+  if (names.size === 0) return under
+  for (const { name } of config.hosts) {
+    for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+      const domain = name.slice(dot + 1)
+      if (!names.has(domain)) continue
+      const hosts = under.get(domain)
+      if (hosts === undefined) under.set(domain, [name])
+      else hosts.push(name)
+    }
+  }
+  return under
 }
 
-function domainOf(config: Config, domain: DomainConfig, resolvers: readonly Endpoint[]): Domain {
-  // A KMS host publishes itself in its own primary domain, so a configured host is expected there even where no
-  // list says so; such an implied list is never the whole one.
-  const implied = config.hosts.filter((host) => isUnder(host.name, domain.name))
-  return {
+function domainsOf(
+  config: Config,
+  domains: readonly DomainConfig[],
+  resolvers: readonly Endpoint[],
+): readonly Domain[] {
+  const silent = domains.filter(({ expect }) => expect === undefined)
+  const under = hostsUnder(new Set(silent.map(({ name }) => name)), config)
+  const addresses = new Map(
+    config.hosts.flatMap((host) => (host.addresses ? [[host.name, host.addresses]] : [])),
+  )
+  return domains.map((domain) => ({
     name: domain.name,
     resolvers: domain.resolvers ?? resolvers,
-    expect: domain.expect ?? implied.map((host) => ({ target: host.name })),
+    // A KMS host publishes itself in its own primary domain, so a configured host is expected there even where no
+    // list says so; such an implied list is never the whole one.
+    expect: domain.expect ?? under.get(domain.name)?.map((target) => ({ target })) ?? [],
     exact: domain.expect !== undefined && domain.unexpected === 'error',
-    probe: { ...config.probes.srv, ...domain.probes?.srv },
-    addresses: new Map(config.hosts.flatMap((host) => (host.addresses ? [[host.name, host.addresses]] : []))),
-  }
+    probe: overridden(config.probes.srv, domain.probes?.srv),
+    addresses,
+  }))
+}
+
+/** The general settings themselves where nothing is said: most hosts then share one object. */
+function overridden<T extends object>(general: T, own: Partial<T> | undefined): T {
+  return own === undefined ? general : { ...general, ...own }
 }
 
 function accessOf(
@@ -147,28 +172,48 @@ function clientOf(config: Config, client: ClientConfig, resolvers: readonly Endp
     labels: client.labels,
     windows: accessOf(config, client.name, client.windows),
     resolvers,
-    probe: { ...config.probes.client, ...client.probes?.client },
+    probe: overridden(config.probes.client, client.probes?.client),
   }
 }
 
-function hostOf(config: Config, host: HostConfig, resolvers: readonly Endpoint[]): Host {
+/** Hosts that say the same, which loading makes one object, share what comes of it. */
+function hostProbes(config: Config): (own: HostConfig['probes']) => Host['probes'] {
   const { port, service, clock, licensing, activity } = config.probes
+  const known = new Map<HostConfig['probes'], Host['probes']>([
+    [undefined, { port, service, clock, licensing, activity }],
+  ])
+  return (own) => {
+    const found = known.get(own) ?? {
+      port: overridden(port, own?.port),
+      service: overridden(service, own?.service),
+      clock: own?.clock ? { ...clock, ...own.clock, ports: overridden(clock.ports, own.clock.ports) } : clock,
+      licensing: overridden(licensing, own?.licensing),
+      activity: overridden(activity, own?.activity),
+    }
+    known.set(own, found)
+    return found
+  }
+}
+
+const NO_SYSTEMS: readonly ClientOs[] = []
+const NO_LABELS: Host['labels'] = {}
+
+function hostOf(
+  config: Config,
+  host: HostConfig,
+  resolvers: readonly Endpoint[],
+  probes: Host['probes'],
+): Host {
   return {
     name: host.name,
     port: host.port,
     connectTo: host.connect_to,
     addresses: host.addresses,
     labels: host.labels,
-    serves: host.serves ?? [],
+    serves: host.serves ?? NO_SYSTEMS,
     windows: accessOf(config, host.name, host.windows),
     resolvers,
-    probes: {
-      port: { ...port, ...host.probes?.port },
-      service: { ...service, ...host.probes?.service },
-      clock: { ...clock, ...host.probes?.clock, ports: { ...clock.ports, ...host.probes?.clock?.ports } },
-      licensing: { ...licensing, ...host.probes?.licensing },
-      activity: { ...activity, ...host.probes?.activity },
-    },
+    probes,
     discovered: false,
   }
 }
@@ -177,22 +222,14 @@ function hostOf(config: Config, host: HostConfig, resolvers: readonly Endpoint[]
 export function hostNamed(config: Config, machine: MachineFacts, name: string): Host {
   const resolvers = config.resolvers ?? machine.resolvers
   const configured = config.hosts.find((host) => host.name === name)
+  const probesOf = hostProbes(config)
   return configured === undefined
-    ? foundHost(config, { name, port: KMS_PORT }, resolvers)
-    : hostOf(config, configured, resolvers)
+    ? foundHost({ name, port: KMS_PORT }, resolvers, probesOf(undefined))
+    : hostOf(config, configured, resolvers, probesOf(configured.probes))
 }
 
-function foundHost(config: Config, { name, port }: Discovered, resolvers: readonly Endpoint[]): Host {
-  const { port: portProbe, service, clock, licensing, activity } = config.probes
-  return {
-    name,
-    port,
-    labels: {},
-    serves: [],
-    resolvers,
-    probes: { port: portProbe, service, clock, licensing, activity },
-    discovered: true,
-  }
+function foundHost({ name, port }: Discovered, resolvers: readonly Endpoint[], probes: Host['probes']): Host {
+  return { name, port, labels: NO_LABELS, serves: NO_SYSTEMS, resolvers, probes, discovered: true }
 }
 
 export function estateOf(config: Config, machine: MachineFacts, discovered: readonly Discovered[]): Estate {
@@ -200,13 +237,14 @@ export function estateOf(config: Config, machine: MachineFacts, discovered: read
   const domains: readonly DomainConfig[] =
     config.domains ?? machine.searchDomains.map((name) => ({ name, unexpected: 'ignore' }))
   const configured = new Set(config.hosts.map((host) => host.name))
+  const probesOf = hostProbes(config)
   const found = discovered
     .filter((host) => !configured.has(host.name))
     .slice(0, config.limits.discovered_hosts)
-    .map((host) => foundHost(config, host, resolvers))
+    .map((host) => foundHost(host, resolvers, probesOf(undefined)))
   return {
-    hosts: [...config.hosts.map((host) => hostOf(config, host, resolvers)), ...found],
-    domains: domains.map((domain) => domainOf(config, domain, resolvers)),
+    hosts: [...config.hosts.map((host) => hostOf(config, host, resolvers, probesOf(host.probes))), ...found],
+    domains: domainsOf(config, domains, resolvers),
     references: config.probes.clock.references.map((reference) => ({
       ...reference,
       resolvers,

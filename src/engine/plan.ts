@@ -14,17 +14,45 @@ export interface Task {
   readonly fingerprint: string
 }
 
-function plain(_key: string, value: unknown): unknown {
-  return value instanceof Map ? [...value] : value
+const FINGERPRINT_CHARACTERS = 24
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64').slice(0, FINGERPRINT_CHARACTERS)
+}
+
+/**
+ * Tells targets apart by all that they hold. What several of them share, as the probes of a host do the host and all
+ * domains the addresses of all hosts, is gone through once.
+ */
+function createFingerprints(): (target: Target) => string {
+  const known = new Map<object, string>()
+  const ofPart = (part: object): string => {
+    const earlier = known.get(part)
+    if (earlier !== undefined) return earlier
+    const hash = hashOf(part instanceof Map ? JSON.stringify([...part]) : JSON.stringify(part, withoutMaps))
+    known.set(part, hash)
+    return hash
+  }
+  // JSON knows nothing of what a map holds.
+  const withoutMaps = (_key: string, value: unknown): unknown =>
+    value instanceof Map ? ofPart(value) : value
+  return (target) => {
+    const parts = Object.entries(target).map(([key, value]: [string, unknown]) => [
+      key,
+      typeof value === 'object' && value !== null ? [ofPart(value)] : value,
+    ])
+    return hashOf(JSON.stringify(parts))
+  }
 }
 
 export function plan(estate: Estate, probes: readonly Probe<ProbeName, Target, unknown>[]): readonly Task[] {
+  const fingerprintOf = createFingerprints()
   return probes.flatMap((probe) =>
     probe.targets(estate).map((target) => ({
       key: `${probe.name}/${target.key}`,
       probe,
       target,
-      fingerprint: createHash('sha256').update(JSON.stringify(target, plain)).digest('base64'),
+      fingerprint: fingerprintOf(target),
     })),
   )
 }

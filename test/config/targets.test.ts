@@ -153,3 +153,49 @@ probes:
     expect(hostNamed(config, machine, 'found.corp.example')).toStrictEqual(hosts[2])
   })
 })
+
+describe('a domain that lists nobody', () => {
+  it('expects the hosts whose names end in its own, however far below it, in their order', () => {
+    const { domains } = estate(`
+hosts:
+  - { name: b.corp.example, addresses: [192.0.2.2] }
+  - { name: a.berlin.corp.example }
+  - { name: a.xcorp.example }
+  - { name: corp.example }
+  - { name: 192.0.2.1 }
+domains:
+  - { name: corp.example }
+  - { name: berlin.corp.example }
+  - { name: example, expect: [] }
+  - { name: other.example }
+`)
+    expect(domains.map(({ expect }) => expect.map(({ target }) => target))).toEqual([
+      ['b.corp.example', 'a.berlin.corp.example'],
+      ['a.berlin.corp.example'],
+      [],
+      [],
+    ])
+    expect(domains.map(({ exact }) => exact)).toEqual([false, false, true, false])
+    for (const { addresses } of domains) expect([...addresses]).toEqual([['b.corp.example', ['192.0.2.2']]])
+  })
+})
+
+describe('hosts that say the same', () => {
+  it('share what comes of it', () => {
+    const own = 'probes: { clock: { sources: [ntp] } }'
+    const { hosts } = estate(`
+hosts:
+  - { name: a.corp.example, ${own} }
+  - { name: b.corp.example, ${own} }
+  - { name: c.corp.example }
+  - { name: d.corp.example }
+`)
+    const [a, b, c, d, found] = hosts.map(({ probes }) => probes)
+    expect(a).toBe(b)
+    expect(a).not.toBe(c)
+    expect(c).toBe(d)
+    expect(c).toBe(found)
+    expect(a?.clock).toStrictEqual({ ...c?.clock, sources: ['ntp'] })
+    expect(a?.port).toBe(c?.port)
+  })
+})

@@ -73,4 +73,17 @@ describe('the plan', () => {
     expect(srvOf('192.0.2.1')).toBeDefined()
     expect(srvOf('192.0.2.1')).not.toBe(srvOf('192.0.2.2'))
   })
+
+  it('takes time in proportion to the hosts and domains, not to their product', () => {
+    const all = Array.from({ length: 3000 }, (_, index) => index)
+    const document = {
+      hosts: all.map((index) => ({ name: `kms${index}.d${index}.example`, addresses: ['192.0.2.1'] })),
+      domains: all.map((index) => ({ name: `d${index}.example` })),
+    }
+    const started = performance.now()
+    const tasks = tasksOf(document)
+    // 9,000,000 addresses written out would take many times as long.
+    expect(performance.now() - started).toBeLessThan(3000)
+    expect(new Set(tasks.map(({ fingerprint }) => fingerprint)).size).toBe(tasks.length)
+  })
 })

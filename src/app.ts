@@ -82,14 +82,19 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   const book = createBook(FAMILIES)
   const history = createHistory(io.clock)
   const diagnoses = new Map<string, { diagnosis: Diagnosis; sinceSeconds: number }>()
-  const running = new Set<Promise<void>>()
+  let running = 0
+  let allEnded = (): void => {}
   const assessor = createAssessor(store, judge)
   const ticker = options.ticker ?? createTicker(log)
   const scheduler = createScheduler(io.clock, ticker, {
     async run(task) {
-      const work = run(task, { io, log }).then((result) => accept(task, result))
-      running.add(work)
-      await work.finally(() => running.delete(work))
+      running += 1
+      try {
+        accept(task, await run(task, { io, log }))
+      } finally {
+        running -= 1
+        if (running === 0) allEnded()
+      }
     },
     started: (task, lagSeconds) => self.lag.observe({ probe: task.probe.name }, lagSeconds),
     skipped(task, why) {
@@ -117,7 +122,9 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       probe: probe.name,
       target: target.key,
       durationSeconds: result.durationSeconds,
-      ...result.failure,
+      stage: result.failure?.stage,
+      reason: result.failure?.reason,
+      detail: result.failure?.detail,
     }
     if (result.failure?.reason === before?.failure?.reason && before !== undefined) log.debug(fields, 'asked')
     else if (result.failure !== undefined) log.warn(fields, 'no answer')
@@ -324,7 +331,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       phase = 'stopping'
       scheduler.stop()
       assessor.stop()
-      await Promise.allSettled(running)
+      if (running > 0) await new Promise<void>((resolve) => (allEnded = resolve))
     },
   }
 

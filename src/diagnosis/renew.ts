@@ -66,5 +66,6 @@ export function renewed(before: Diagnosis | undefined, fresh: Diagnosis): Diagno
     return one
   })
   if (kept === CAUSE_NAMES.length && sameRest(before, fresh)) return before
-  return { ...fresh, findings }
+  ;(fresh as Mutable<Diagnosis>).findings = findings
+  return fresh
 }

@@ -32,7 +32,7 @@ export function evidenceOf(
       published.length === 0
         ? store.naming(host.name)
         : [...new Set([...store.naming(host.name), ...published])],
-    ...shared,
+    references: shared.references,
     clients: shared.clients.filter((result) => asksHost(result, host)),
   }
 }
@@ -48,16 +48,23 @@ export interface Assessor {
 const HELPING_MILLISECONDS = 5
 
 export function createAssessor(store: Store, judged: (diagnosis: Diagnosis) => void): Assessor {
-  const due = new Map<string, Host>()
+  /** Replaced rather than emptied: a map in which hosts come and go leaves tables that the collector is long to get rid of. */
+  let due = new Map<string, Host>()
   let scheduled: NodeJS.Immediate | undefined
 
   function work(until: number): void {
     scheduled = undefined
     const shared = sharedEvidence(store)
-    for (const [name, host] of due) {
-      due.delete(name)
+    const batch = due
+    due = new Map()
+    let isTime = true
+    for (const [name, host] of batch) {
+      if (!isTime) {
+        due.set(name, host)
+        continue
+      }
       judged(diagnose(evidenceOf(host, store, shared)))
-      if (performance.now() > until) break
+      isTime = performance.now() <= until
     }
     if (due.size > 0) scheduled = setImmediate(() => work(performance.now() + HELPING_MILLISECONDS))
   }

@@ -43,10 +43,9 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
     stage = next
   }
 
-  let reading: unknown
-  let failure: Failure | undefined
+  let outcome: { reading: unknown; failure?: undefined } | { failure: Failure }
   try {
-    reading = await new Promise((resolve, reject) => {
+    const reading = await new Promise((resolve, reject) => {
       deadline.own((ending) => {
         if (ending !== 'expired') return
         grace = setTimeout(
@@ -56,17 +55,23 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
       })
       probe.measure(target, { io, deadline, log, enter }).then(resolve, reject)
     })
+    outcome = { reading }
   } catch (error) {
-    failure = { stage, ...explain(error, log, probe.name, target.key) }
+    outcome = { failure: { stage, ...explain(error, log, probe.name, target.key) } }
   }
   clearTimeout(grace)
   deadline.close()
   closeStage()
   over = true
-  const endedAtSeconds = clock.wallSeconds()
-  const durationSeconds = clock.monotonicSeconds() - begin
-  const asked = { probe: probe.name, target, startedAtSeconds, endedAtSeconds, durationSeconds, stages }
-  return Object.freeze(failure === undefined ? { ...asked, reading } : { ...asked, failure })
+  return Object.freeze({
+    probe: probe.name,
+    target,
+    startedAtSeconds,
+    endedAtSeconds: clock.wallSeconds(),
+    durationSeconds: clock.monotonicSeconds() - begin,
+    stages,
+    ...outcome,
+  })
 }
 
 function explain(

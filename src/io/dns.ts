@@ -104,11 +104,12 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     seconds?: number,
   ): Promise<DnsAnswer> {
     const startedAt = clock.monotonicSeconds()
+    const { name, type } = question
     let id = 0
     const reply = await pool.ask(
       server,
-      (chosen) => encodeQuery({ id: (id = chosen), ...question }),
-      (bytes) => decodeReply(bytes, { id, ...question }),
+      (chosen) => encodeQuery({ id: (id = chosen), name, type }),
+      (bytes) => decodeReply(bytes, { id, name, type }),
       seconds ?? deadline.remainingSeconds(),
       deadline,
     )
@@ -116,9 +117,9 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
     if (!reply.truncated) return { reply, resolver: server, truncated: false, seconds: took() }
     try {
       const connection = await connect(server, deadline, clock)
-      const request = wrapTcp(encodeQuery({ id, ...question }))
+      const request = wrapTcp(encodeQuery({ id, name, type }))
       const answer = await exchange(connection, request, frameDnsTcp, deadline, clock)
-      const whole = decodeReply(unwrapTcp(answer.bytes), { id, ...question })
+      const whole = decodeReply(unwrapTcp(answer.bytes), { id, name, type })
       return { reply: whole, resolver: server, truncated: true, seconds: took() }
     } catch (error) {
       const tcpFailure =

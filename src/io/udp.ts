@@ -104,6 +104,7 @@ function isFrom({ address, port }: Endpoint, from: RemoteInfo): boolean {
 }
 
 interface Waiter {
+  readonly id: number
   readonly endpoint: Endpoint
   receive(bytes: Uint8Array): void
   fail(error: Error): void
@@ -112,10 +113,15 @@ interface Waiter {
 interface Shared {
   readonly family: 'udp4' | 'udp6'
   readonly socket: Socket
-  /** By id. */
-  readonly waiting: Map<number, Waiter>
+  /** A list, for there are few: a Map in which thousands come and go leaves tables that the collector is long to get rid of. */
+  readonly waiting: Waiter[]
   asked: number
   retired: boolean
+}
+
+function waiterOf({ waiting }: Shared, id: number): Waiter | undefined {
+  for (const waiter of waiting) if (waiter.id === id) return waiter
+  return undefined
 }
 
 export function createUdpPool(): UdpPool {
@@ -126,17 +132,17 @@ export function createUdpPool(): UdpPool {
 
   function open(family: 'udp4' | 'udp6'): Shared {
     const socket = createSocket({ type: family, recvBufferSize: 1 << 20, lookup: asItIs })
-    const shared: Shared = { family, socket, waiting: new Map(), asked: 0, retired: false }
+    const shared: Shared = { family, socket, waiting: [], asked: 0, retired: false }
     inUse.add(shared)
     socket.once('close', () => inUse.delete(shared))
     socket.on('message', (bytes, from) => {
       if (bytes.length < 2) return
-      const waiter = shared.waiting.get(bytes.readUInt16BE(0))
+      const waiter = waiterOf(shared, bytes.readUInt16BE(0))
       if (waiter !== undefined && isFrom(waiter.endpoint, from)) waiter.receive(bytes)
     })
     socket.on('error', (error) => {
       retire(shared)
-      for (const waiter of shared.waiting.values()) waiter.fail(error)
+      for (const waiter of shared.waiting.slice()) waiter.fail(error)
     })
     return shared
   }
@@ -144,7 +150,7 @@ export function createUdpPool(): UdpPool {
   function retire(shared: Shared): void {
     shared.retired = true
     pools[shared.family] = pools[shared.family].filter((other) => other !== shared)
-    if (shared.waiting.size === 0) shared.socket.close()
+    if (shared.waiting.length === 0) shared.socket.close()
   }
 
   function take(family: 'udp4' | 'udp6'): Shared {
@@ -172,15 +178,18 @@ export function createUdpPool(): UdpPool {
         }
         const shared = take(endpoint.address.includes(':') ? 'udp6' : 'udp4')
         let id = randomInt(0x10000)
-        while (shared.waiting.has(id)) id = (id + 1) & 0xffff
+        while (waiterOf(shared, id) !== undefined) id = (id + 1) & 0xffff
         const request = encode(id)
 
         /** False for who was told already. */
         const settle = (): boolean => {
           clearTimeout(timer)
           letGo()
-          if (!shared.waiting.delete(id)) return false
-          if (shared.retired && shared.waiting.size === 0) shared.socket.close()
+          const at = shared.waiting.indexOf(waiter)
+          if (at === -1) return false
+          const last = shared.waiting.pop()
+          if (last !== undefined && last !== waiter) shared.waiting[at] = last
+          if (shared.retired && shared.waiting.length === 0) shared.socket.close()
           return true
         }
         const fail = (error: Error): void => {
@@ -189,7 +198,8 @@ export function createUdpPool(): UdpPool {
         const giveUp = (): void => {
           if (settle()) reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: no answer`))
         }
-        shared.waiting.set(id, {
+        const waiter: Waiter = {
+          id,
           endpoint,
           receive(bytes) {
             try {
@@ -203,7 +213,8 @@ export function createUdpPool(): UdpPool {
             }
           },
           fail,
-        })
+        }
+        shared.waiting.push(waiter)
         // Where the deadline comes first, it needs no timer beside it.
         const timer = seconds < deadline.remainingSeconds() ? setTimeout(giveUp, seconds * 1000) : undefined
         const letGo = deadline.own(giveUp)
@@ -216,7 +227,7 @@ export function createUdpPool(): UdpPool {
       closed = true
       for (const shared of inUse) {
         if (!shared.retired) retire(shared)
-        for (const waiter of shared.waiting.values()) {
+        for (const waiter of shared.waiting.slice()) {
           waiter.fail(new ProbeFailure('resolve_timeout', 'the exporter is stopping'))
         }
       }

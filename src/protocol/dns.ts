@@ -145,18 +145,15 @@ export function decodeReply(bytes: Uint8Array, question: DnsQuestion): DnsReply 
   checkQuestion(packet.questions?.[0], question)
   const authority = places.filter(({ section }) => section === 'authority')
   const rcode = combineRcode(header.flags & 0xf, places)
-  return {
-    rcode,
-    authoritative: (header.flags & FLAG_AUTHORITATIVE) !== 0,
-    truncated,
-    ...readRecords(packet),
-    referral:
-      rcode === 'NOERROR' &&
-      kept.counts.answer === 0 &&
-      (header.flags & FLAG_AUTHORITATIVE) === 0 &&
-      authority.some(({ type }) => type === TYPE.NS) &&
-      !authority.some(({ type }) => type === TYPE.SOA),
-  }
+  const authoritative = (header.flags & FLAG_AUTHORITATIVE) !== 0
+  const referral =
+    rcode === 'NOERROR' &&
+    kept.counts.answer === 0 &&
+    !authoritative &&
+    authority.some(({ type }) => type === TYPE.NS) &&
+    !authority.some(({ type }) => type === TYPE.SOA)
+  const { aliases, srv, addresses } = readRecords(packet)
+  return { rcode, authoritative, truncated, aliases, srv, addresses, referral }
 }
 
 function withoutRecords(header: DnsHeader): DnsHeader {

@@ -104,7 +104,8 @@ export function judgeMissing(known: HostEvidence): Finding<Cause> {
   }
   if (present.length > 0) {
     const warning = otherwisePublished(known)
-    return { ...ruledOut(cause, present), ...(warning !== undefined && { warning }) }
+    const finding = ruledOut(cause, present)
+    return warning === undefined ? finding : { ...finding, warning }
   }
   const missing =
     silent.length > 0 ? 'no resolver gives a whole answer' : 'no watched domain expects the host'

@@ -58,11 +58,13 @@ export function milliseconds(seconds: number): string {
   return `${size < 9.95 ? size.toFixed(1) : Math.round(size)}\u00a0ms`
 }
 
-const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 })
+/** Made when wanted: the first one has a whole library loaded. */
+let grouping: Intl.NumberFormat | undefined
 
 /** `2,000`. */
 export function grouped(count: number): string {
-  return GROUPED.format(count)
+  grouping ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 })
+  return grouping.format(count)
 }
 
 /** A word with a shape before it: its colour is never all that it says. */

@@ -26,7 +26,11 @@ function modifiedAt(path: string): number {
 
 function isStale(): boolean {
   const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-  const paths = [...sources.map((file) => join(ROOT, 'src', file)), join(ROOT, 'scripts/build.js')]
+  const paths = [
+    ...sources.map((file) => join(ROOT, 'src', file)),
+    join(ROOT, 'scripts/build.js'),
+    join(ROOT, 'scripts/loader.js'),
+  ]
   return Math.max(...paths.map(modifiedAt)) > modifiedAt(MAIN)
 }
 

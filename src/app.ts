@@ -82,19 +82,14 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   const book = createBook(FAMILIES)
   const history = createHistory(io.clock)
   const diagnoses = new Map<string, { diagnosis: Diagnosis; sinceSeconds: number }>()
-  let running = 0
-  let allEnded = (): void => {}
+  const running = new Set<Promise<void>>()
   const assessor = createAssessor(store, judge)
   const ticker = options.ticker ?? createTicker(log)
   const scheduler = createScheduler(io.clock, ticker, {
     async run(task) {
-      running += 1
-      try {
-        accept(task, await run(task, { io, log }))
-      } finally {
-        running -= 1
-        if (running === 0) allEnded()
-      }
+      const work = run(task, { io, log }).then((result) => accept(task, result))
+      running.add(work)
+      await work.finally(() => running.delete(work))
     },
     started: (task, lagSeconds) => self.lag.observe({ probe: task.probe.name }, lagSeconds),
     skipped(task, why) {
@@ -209,7 +204,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const before = diagnoses.get(name)
     const diagnosis = renewed(before?.diagnosis, fresh)
     const same = before?.diagnosis.serving === diagnosis.serving
-    if (before === undefined || before.diagnosis !== diagnosis)
+    if (before?.diagnosis !== diagnosis)
       diagnoses.set(name, {
         diagnosis,
         sinceSeconds: same && before ? before.sinceSeconds : io.clock.wallSeconds(),
@@ -331,7 +326,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       phase = 'stopping'
       scheduler.stop()
       assessor.stop()
-      if (running > 0) await new Promise<void>((resolve) => (allEnded = resolve))
+      await Promise.allSettled(running)
     },
   }
 

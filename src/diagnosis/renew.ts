@@ -1,7 +1,7 @@
 // Nearly every judgement says what the one before said, of later outcomes. Then the one before is kept, and given the
 // later times: what is made anew a thousand times a second, and kept, is what the collector holds everything up for.
 import type { Evidence, Finding } from '../model/finding.ts'
-import { CAUSE_NAMES, type Cause } from './causes.ts'
+import type { Cause } from './causes.ts'
 import type { Diagnosis } from './diagnose.ts'
 
 function sameList<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
@@ -27,9 +27,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 function giveTimes(to: readonly Evidence[], from: readonly Evidence[]): void {
   for (const [index, each] of to.entries()) {
     const atSeconds = from[index]?.atSeconds
-    // Evidence may be cited by several findings, and comes by more than once.
-    if (atSeconds !== undefined && each.atSeconds !== atSeconds)
-      (each as Mutable<Evidence>).atSeconds = atSeconds
+    if (atSeconds !== undefined) (each as Mutable<Evidence>).atSeconds = atSeconds
   }
 }
 
@@ -65,7 +63,7 @@ export function renewed(before: Diagnosis | undefined, fresh: Diagnosis): Diagno
     if (one === known) kept += 1
     return one
   })
-  if (kept === CAUSE_NAMES.length && sameRest(before, fresh)) return before
+  if (kept === findings.length && sameRest(before, fresh)) return before
   ;(fresh as Mutable<Diagnosis>).findings = findings
   return fresh
 }

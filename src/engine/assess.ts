@@ -48,23 +48,16 @@ export interface Assessor {
 const HELPING_MILLISECONDS = 5
 
 export function createAssessor(store: Store, judged: (diagnosis: Diagnosis) => void): Assessor {
-  /** Replaced rather than emptied: a map in which hosts come and go leaves tables that the collector is long to get rid of. */
-  let due = new Map<string, Host>()
+  const due = new Map<string, Host>()
   let scheduled: NodeJS.Immediate | undefined
 
   function work(until: number): void {
     scheduled = undefined
     const shared = sharedEvidence(store)
-    const batch = due
-    due = new Map()
-    let isTime = true
-    for (const [name, host] of batch) {
-      if (!isTime) {
-        due.set(name, host)
-        continue
-      }
+    for (const [name, host] of due) {
+      due.delete(name)
       judged(diagnose(evidenceOf(host, store, shared)))
-      isTime = performance.now() <= until
+      if (performance.now() > until) break
     }
     if (due.size > 0) scheduled = setImmediate(() => work(performance.now() + HELPING_MILLISECONDS))
   }

@@ -1,5 +1,5 @@
-// What is due when, to the millisecond, from a tick a second: items wait in a bucket for their second, or for the same
-// second of a later round; those of the second at hand stand sorted before one timer.
+// What is due when, to the millisecond, from a tick a second: items wait in a bucket for their second; those of the
+// second at hand stand sorted before one timer.
 import type { Clock } from '../io/clock.ts'
 
 export interface Calendar<T> {
@@ -10,17 +10,9 @@ export interface Calendar<T> {
   stop(): void
 }
 
-/** The seconds of a round. As many as the usual interval has: what is due later is looked at once a round. */
-const ROUND = 60
-
-interface Place<T> {
-  readonly item: T
-  readonly dueAt: number
-}
-
 export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) => void): Calendar<T> {
-  const buckets: Place<T>[][] = Array.from({ length: ROUND }, () => [])
-  let soon: Place<T>[] = []
+  const buckets = new Map<number, { item: T; dueAt: number }[]>()
+  let soon: { item: T; dueAt: number }[] = []
   let opened = Math.floor(clock.monotonicSeconds())
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -46,7 +38,9 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
     put(item, dueAt) {
       const second = Math.floor(dueAt)
       if (second > opened) {
-        buckets[second % ROUND]?.push({ item, dueAt })
+        const bucket = buckets.get(second)
+        if (bucket === undefined) buckets.set(second, [{ item, dueAt }])
+        else bucket.push({ item, dueAt })
         return
       }
       const at = soon.findIndex((other) => other.dueAt > dueAt)
@@ -57,11 +51,10 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
       // One second ahead, so that nothing has to wait for a tick that comes a little late.
       const until = Math.floor(clock.monotonicSeconds()) + 1
       if (until <= opened) return
-      const first = Math.max(opened + 1, until - ROUND + 1)
-      for (let second = first; second <= until; second += 1) {
-        const bucket = buckets[second % ROUND] ?? []
-        buckets[second % ROUND] = bucket.filter(({ dueAt }) => dueAt >= until + 1)
-        for (const place of bucket) if (place.dueAt < until + 1) soon.push(place)
+      for (const [second, bucket] of buckets) {
+        if (second > until) continue
+        soon.push(...bucket)
+        buckets.delete(second)
       }
       opened = until
       soon.sort((a, b) => a.dueAt - b.dueAt)
@@ -70,7 +63,7 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
     stop() {
       stopped = true
       clearTimeout(timer)
-      buckets.length = 0
+      buckets.clear()
       soon = []
     },
   }

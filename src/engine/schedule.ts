@@ -35,7 +35,6 @@ export interface Scheduler {
 
 interface Entry {
   task: Task
-  group: Group
   readonly phase: number
   state: 'idle' | 'waiting' | 'running'
   /** Monotonic seconds; of the run that is waiting or running. */
@@ -45,9 +44,6 @@ interface Entry {
 }
 
 interface Group {
-  readonly name: string
-  /** There is a task of it. */
-  wanted: boolean
   running: number
   readonly waiting: Entry[]
 }
@@ -63,9 +59,8 @@ export function nextInPhase(phase: number, seconds: number, after: number): numb
 
 export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEvents): Scheduler {
   const entries = new Map<string, Entry>()
-  /** Those that were removed while they ran, by key. */
-  const leaving = new Map<string, Entry>()
-  /** By name, for as long as there is a task of it, or one runs. */
+  /** By key; those that were removed meanwhile included. */
+  const running = new Map<string, Entry>()
   const groups = new Map<string, Group>()
   const crons = new Map<string, () => void>()
   const calendar = createCalendar<{ entry: Entry; place: number }>(clock, ({ entry, place }, dueAt) => {
@@ -98,46 +93,47 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
     }
   }
 
-  function admit(entry: Entry): void {
-    const { group } = entry
-    if (group.running >= limits.perGroup) group.waiting.push(entry)
-    else if (inFlight >= limits.concurrency) queue.push(entry)
-    else void begin(entry)
+  function groupOf(entry: Entry): Group {
+    const name = entry.task.target.group
+    let group = groups.get(name)
+    if (group === undefined) groups.set(name, (group = { running: 0, waiting: [] }))
+    return group
   }
 
-  async function begin(entry: Entry): Promise<void> {
-    const { task, group } = entry
+  function admit(entry: Entry): void {
+    const group = groupOf(entry)
+    if (group.running >= limits.perGroup) group.waiting.push(entry)
+    else if (inFlight >= limits.concurrency) queue.push(entry)
+    else void begin(entry, group)
+  }
+
+  async function begin(entry: Entry, group: Group): Promise<void> {
+    const { task } = entry
     if (stopped || entries.get(task.key) !== entry) {
       entry.state = 'idle'
-      makeRoom(group)
+      makeRoom(group, task.target.group)
       return
     }
     inFlight++
     group.running++
     entry.state = 'running'
+    running.set(task.key, entry)
     events.started(task, Math.max(0, clock.monotonicSeconds() - entry.dueAt))
     await events.run(task)
     inFlight--
     group.running--
     entry.state = 'idle'
-    if (leaving.size > 0) leaving.delete(task.key)
+    running.delete(task.key)
     // Another question came meanwhile, and may have been skipped as an overlap.
     if (entry.task.fingerprint !== task.fingerprint) placeAt(entry, clock.monotonicSeconds())
-    makeRoom(group)
+    makeRoom(group, task.target.group)
     drain()
   }
 
   /** Those that waited for their group line up behind all others: a busy group must not keep the rest waiting. */
-  function makeRoom({ name, wanted, waiting, running }: Group): void {
-    if (waiting.length > 0) queue.push(...waiting.splice(0, Math.max(0, limits.perGroup - running)))
-    if (!wanted && running === 0 && waiting.length === 0) groups.delete(name)
-  }
-
-  function groupOf(name: string): Group {
-    let group = groups.get(name)
-    if (group === undefined) groups.set(name, (group = { name, wanted: true, running: 0, waiting: [] }))
-    group.wanted = true
-    return group
+  function makeRoom(group: Group, name: string): void {
+    queue.push(...group.waiting.splice(0, Math.max(0, limits.perGroup - group.running)))
+    if (group.running === 0 && group.waiting.length === 0) groups.delete(name)
   }
 
   function drain(): void {
@@ -170,32 +166,26 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
       for (const [key, entry] of entries) {
         if (wanted.has(key)) continue
         entries.delete(key)
-        if (entry.state === 'running') leaving.set(key, entry)
         entry.place++
       }
-      for (const group of groups.values()) group.wanted = false
       const now = clock.monotonicSeconds()
       for (const [key, task] of wanted) {
         const known = entries.get(key)
         const phase = known?.phase ?? phaseOf(key)
-        const group = groupOf(task.target.group)
         if (known?.task.fingerprint === task.fingerprint) {
           known.task = task
           continue
         }
         if (known !== undefined) known.place++
         // One that comes back before its last run has ended goes on from there: it is not asked twice at once.
-        const entry: Entry = known ??
-          leaving.get(key) ?? { task, group, phase, state: 'idle', dueAt: now, place: 0 }
+        const entry: Entry = known ?? running.get(key) ?? { task, phase, state: 'idle', dueAt: now, place: 0 }
         entry.task = task
-        entry.group = group
         entries.set(key, entry)
         const { schedule } = task.target
         const spread =
           schedule.kind === 'every' ? Math.min(START_SPREAD_SECONDS, schedule.seconds) : START_SPREAD_SECONDS
         placeAt(entry, now + phase * spread)
       }
-      for (const group of groups.values()) makeRoom(group)
       const expressions = new Set(
         tasks.flatMap(({ target: { schedule } }) => (schedule.kind === 'cron' ? [schedule.expression] : [])),
       )

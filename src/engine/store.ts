@@ -67,15 +67,11 @@ export function createStore(): Store {
   const failures: Result[] = []
   const byDomain = createIndex(({ target }) => new Set([target.domain.name]))
   const byHost = createIndex(hostsOf)
-  const index = (before: Result | undefined, result: Result | undefined): void => {
-    byDomain.replace(before as ResultOf<'srv'> | undefined, result as ResultOf<'srv'> | undefined)
-    byHost.replace(before as ResultOf<'srv'> | undefined, result as ResultOf<'srv'> | undefined)
-  }
-  /** Nearly every answer names the hosts that the one before named. */
-  const indexAnew = (before: Result | undefined, result: Result): void => {
-    if (before?.target === result.target && sameNames(before as ResultOf<'srv'>, result as ResultOf<'srv'>))
-      return
-    index(before, result)
+  const index = (before: ResultOf<'srv'> | undefined, result: ResultOf<'srv'> | undefined): void => {
+    // Nearly every answer names the hosts that the one before named.
+    if (before && result && before.target === result.target && sameNames(before, result)) return
+    byDomain.replace(before, result)
+    byHost.replace(before, result)
   }
   const answersOf = (targets: Iterable<string>): readonly ResultOf<'srv'>[] => {
     const answers = byProbe.get('srv')
@@ -88,7 +84,8 @@ export function createStore(): Store {
     put(result) {
       let results = byProbe.get(result.probe)
       if (results === undefined) byProbe.set(result.probe, (results = new Map()))
-      if (result.probe === 'srv') indexAnew(results.get(result.target.key), result)
+      if (result.probe === 'srv')
+        index(results.get(result.target.key) as ResultOf<'srv'> | undefined, result as ResultOf<'srv'>)
       results.set(result.target.key, result)
       if (saysLicences(result)) licences.set(result.target.key, result)
       if (result.failure !== undefined) {
@@ -107,7 +104,7 @@ export function createStore(): Store {
     failures: () => failures,
     delete(probe, key) {
       if (probe === 'licensing') licences.delete(key)
-      if (probe === 'srv') index(byProbe.get(probe)?.get(key), undefined)
+      if (probe === 'srv') index(byProbe.get(probe)?.get(key) as ResultOf<'srv'> | undefined, undefined)
       byProbe.get(probe)?.delete(key)
     },
   }

@@ -172,8 +172,6 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
       const failure = unanswered(error)
       return [failure, failure]
     })
-    const settled = !(a instanceof ProbeFailure || aaaa instanceof ProbeFailure)
-    if (settled) return flight.answers
     const again = (type: 'A' | 'AAAA', told: DnsAnswer | ProbeFailure) => {
       if (!(told instanceof ProbeFailure)) return told
       return ask(server, { name, type }, deadline, Math.max(0, ends - clock.monotonicSeconds())).catch(

@@ -104,7 +104,6 @@ function isFrom({ address, port }: Endpoint, from: RemoteInfo): boolean {
 }
 
 interface Waiter {
-  readonly id: number
   readonly endpoint: Endpoint
   receive(bytes: Uint8Array): void
   fail(error: Error): void
@@ -113,15 +112,10 @@ interface Waiter {
 interface Shared {
   readonly family: 'udp4' | 'udp6'
   readonly socket: Socket
-  /** A list, for there are few: a Map in which thousands come and go leaves tables that the collector is long to get rid of. */
-  readonly waiting: Waiter[]
+  /** By id. */
+  readonly waiting: Map<number, Waiter>
   asked: number
   retired: boolean
-}
-
-function waiterOf({ waiting }: Shared, id: number): Waiter | undefined {
-  for (const waiter of waiting) if (waiter.id === id) return waiter
-  return undefined
 }
 
 export function createUdpPool(): UdpPool {
@@ -132,17 +126,17 @@ export function createUdpPool(): UdpPool {
 
   function open(family: 'udp4' | 'udp6'): Shared {
     const socket = createSocket({ type: family, recvBufferSize: 1 << 20, lookup: asItIs })
-    const shared: Shared = { family, socket, waiting: [], asked: 0, retired: false }
+    const shared: Shared = { family, socket, waiting: new Map(), asked: 0, retired: false }
     inUse.add(shared)
     socket.once('close', () => inUse.delete(shared))
     socket.on('message', (bytes, from) => {
       if (bytes.length < 2) return
-      const waiter = waiterOf(shared, bytes.readUInt16BE(0))
+      const waiter = shared.waiting.get(bytes.readUInt16BE(0))
       if (waiter !== undefined && isFrom(waiter.endpoint, from)) waiter.receive(bytes)
     })
     socket.on('error', (error) => {
       retire(shared)
-      for (const waiter of shared.waiting.slice()) waiter.fail(error)
+      for (const waiter of shared.waiting.values()) waiter.fail(error)
     })
     return shared
   }
@@ -150,7 +144,7 @@ export function createUdpPool(): UdpPool {
   function retire(shared: Shared): void {
     shared.retired = true
     pools[shared.family] = pools[shared.family].filter((other) => other !== shared)
-    if (shared.waiting.length === 0) shared.socket.close()
+    if (shared.waiting.size === 0) shared.socket.close()
   }
 
   function take(family: 'udp4' | 'udp6'): Shared {
@@ -178,18 +172,15 @@ export function createUdpPool(): UdpPool {
         }
         const shared = take(endpoint.address.includes(':') ? 'udp6' : 'udp4')
         let id = randomInt(0x10000)
-        while (waiterOf(shared, id) !== undefined) id = (id + 1) & 0xffff
+        while (shared.waiting.has(id)) id = (id + 1) & 0xffff
         const request = encode(id)
 
         /** False for who was told already. */
         const settle = (): boolean => {
           clearTimeout(timer)
           letGo()
-          const at = shared.waiting.indexOf(waiter)
-          if (at === -1) return false
-          const last = shared.waiting.pop()
-          if (last !== undefined && last !== waiter) shared.waiting[at] = last
-          if (shared.retired && shared.waiting.length === 0) shared.socket.close()
+          if (!shared.waiting.delete(id)) return false
+          if (shared.retired && shared.waiting.size === 0) shared.socket.close()
           return true
         }
         const fail = (error: Error): void => {
@@ -198,23 +189,21 @@ export function createUdpPool(): UdpPool {
         const giveUp = (): void => {
           if (settle()) reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: no answer`))
         }
-        const waiter: Waiter = {
-          id,
+        shared.waiting.set(id, {
           endpoint,
           receive(bytes) {
             try {
-              const value = accept(bytes, id)
+              const answer = accepted((datagram) => accept(datagram, id), bytes)
+              if (answer === undefined) return
               settle()
-              resolve(value)
+              resolve(answer.value)
             } catch (error) {
-              if (error instanceof MalformedMessage) return
               settle()
               reject(error instanceof Error ? error : new Error(String(error)))
             }
           },
           fail,
-        }
-        shared.waiting.push(waiter)
+        })
         // Where the deadline comes first, it needs no timer beside it.
         const timer = seconds < deadline.remainingSeconds() ? setTimeout(giveUp, seconds * 1000) : undefined
         const letGo = deadline.own(giveUp)
@@ -227,7 +216,7 @@ export function createUdpPool(): UdpPool {
       closed = true
       for (const shared of inUse) {
         if (!shared.retired) retire(shared)
-        for (const waiter of shared.waiting.slice()) {
+        for (const waiter of shared.waiting.values()) {
           waiter.fail(new ProbeFailure('resolve_timeout', 'the exporter is stopping'))
         }
       }

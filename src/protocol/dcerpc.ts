@@ -68,7 +68,7 @@ export function encodeBind({
     writeUuid(bytes, start + 4, uuid)
     bytes.writeUInt16LE(major, start + 20)
     bytes.writeUInt16LE(minor, start + 22)
-    writeUuid(bytes, start + 24, NDR32.uuid)
+    bytes.set(NDR32_BYTES, start + 24)
     bytes.writeUInt32LE(NDR32.version, start + 40)
   }
   return bytes
@@ -85,6 +85,9 @@ function writeUuid(bytes: Buffer, at: number, text: string): void {
   bytes.writeUInt16BE(parseInt(text.slice(19, 23), 16), at + 8)
   bytes.writeUIntBE(parseInt(text.slice(24), 16), at + 10, 6)
 }
+
+const NDR32_BYTES = Buffer.alloc(16)
+writeUuid(NDR32_BYTES, 0, NDR32.uuid)
 
 /**
  * How many bytes the answer at the start of `bytesSoFar` has: 16 until its header is there, then its length. Throws

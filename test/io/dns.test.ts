@@ -12,7 +12,7 @@ import {
 import { createUdpPool } from '../../src/io/udp.ts'
 import { BAD_TCP_PEERS, startBadPeer } from '../../src/lab/bad-peer.ts'
 import { startDns, type DnsRecord, type DnsServer } from '../../src/lab/dns.ts'
-import { decodeQuery, encodeAnswer, TYPE_CODES } from '../../src/lab/dns-wire.ts'
+import { decodeQuery, encodeAnswer, TYPE_CODES, type Query } from '../../src/lab/dns-wire.ts'
 import { listenUdp, type Listener } from '../../src/lab/listener.ts'
 import { MalformedMessage, ProbeFailure } from '../../src/model/failure.ts'
 import type { Endpoint } from '../../src/model/target.ts'
@@ -131,27 +131,28 @@ describe('a name', () => {
 })
 
 describe('a look-up', () => {
-  /** Counts what it is asked, and answers with one address unless told to be silent. */
+  /** Every name has one A record; what is not `heard` gets no answer. */
+  function answering(heard: (query: Query) => boolean): Promise<Listener> {
+    return during(
+      listenUdp(LOOPBACK, (message, reply) => {
+        const query = decodeQuery(message)
+        if (!query || !heard(query)) return
+        const answers: DnsRecord[] = query.type === TYPE_CODES.A ? [a(query.name, '192.0.2.1')] : []
+        const found = { rcode: 'noerror', authoritative: true, authority: [], additional: [] } as const
+        reply(encodeAnswer(query, { ...found, answers }, 1232))
+      }),
+    )
+  }
+
+  /** Counts what it is asked, and answers unless told to be silent. */
   async function counting(): Promise<{ where: Endpoint; asked: string[]; mute: (silent: boolean) => void }> {
     const asked: string[] = []
     let silent = false
-    const peer = await during(
-      listenUdp(LOOPBACK, (message, reply) => {
-        const query = decodeQuery(message)
-        if (!query) return
-        asked.push(query.name)
-        const answers: DnsRecord[] = query.type === TYPE_CODES.A ? [a(query.name, '192.0.2.1')] : []
-        const answer = {
-          rcode: 'noerror',
-          authoritative: true,
-          answers,
-          authority: [],
-          additional: [],
-        } as const
-        if (!silent) reply(encodeAnswer(query, answer, 1232))
-      }),
-    )
-    return { where: peer, asked, mute: (wanted) => void (silent = wanted) }
+    const where = await answering(({ name }) => {
+      asked.push(name)
+      return !silent
+    })
+    return { where, asked, mute: (wanted) => void (silent = wanted) }
   }
   const KMS = 'kms01.corp.example'
   const found = ([told]: Addresses) =>
@@ -207,22 +208,10 @@ describe('a look-up', () => {
   it('of which one kind was not answered asks for that one again, and keeps the other', async () => {
     const asked: number[] = []
     let deaf = true
-    const where = await during(
-      listenUdp(LOOPBACK, (message, reply) => {
-        const query = decodeQuery(message)
-        if (!query) return
-        asked.push(query.type)
-        const answers: DnsRecord[] = query.type === TYPE_CODES.A ? [a(query.name, '192.0.2.1')] : []
-        const answer = {
-          rcode: 'noerror',
-          authoritative: true,
-          answers,
-          authority: [],
-          additional: [],
-        } as const
-        if (query.type === TYPE_CODES.A || !deaf) reply(encodeAnswer(query, answer, 1232))
-      }),
-    )
+    const where = await answering(({ type }) => {
+      asked.push(type)
+      return type === TYPE_CODES.A || !deaf
+    })
     const pool = createUdpPool()
     onTestFinished(() => pool.close())
     const resolver = createResolver(pool, { ...systemClock, monotonicSeconds: () => 0 })

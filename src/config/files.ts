@@ -2,7 +2,7 @@
 // only, since reading a pipe or a terminal may never end.
 import { readFileSync, statSync } from 'node:fs'
 
-interface Unreadable {
+export interface Unreadable {
   /** In words that continue "this file ...". */
   readonly problem: string
   readonly hint?: string

@@ -19,6 +19,22 @@ export interface Written {
   expectedAt(path: Path): Expected
 }
 
+/** `jsonSchema` is asked for only when there is something to say. */
+export function writtenFor(value: unknown, jsonSchema: () => unknown): Written {
+  let expected: unknown
+  return {
+    valueAt: (path) => {
+      let at = value
+      for (const part of path) {
+        if (Array.isArray(at) && typeof part === 'number') at = at[part]
+        else at = isRecord(at) && Object.hasOwn(at, part) ? at[part] : undefined
+      }
+      return at
+    },
+    expectedAt: (path) => expectedIn((expected ??= jsonSchema()), path),
+  }
+}
+
 type Issue = z.core.$ZodIssue
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -3,11 +3,12 @@
 import { dirname, resolve } from 'node:path'
 
 import { check } from './check.ts'
-import { readYaml, type YamlText } from './document.ts'
+import { readYaml } from './document.ts'
 import { readSmallFile } from './files.ts'
-import { expectedIn, faultsOf, isRecord, type Written } from './issues.ts'
+import { faultsOf, writtenFor } from './issues.ts'
 import { configJsonSchema } from './json-schema.ts'
-import { formatPath, type Fault, type Path, type Problem } from './problem.ts'
+import { inOrder, placed, textProblems, unreadable } from './placing.ts'
+import type { Problem } from './problem.ts'
 import { schema, type ClientConfig, type Config, type Credential, type HostConfig } from './schema.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
@@ -31,23 +32,21 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024
 export function readConfig(file: string, options: Omit<LoadOptions, 'file'>): Loaded {
   const read = readSmallFile(file, MAX_FILE_BYTES)
   if (read.problem === undefined) return parseConfig(read.text, { ...options, file })
-  const { problem: message, hint } = read
-  const problem = { file, line: 1, column: 1, key: '', message, ...(hint !== undefined && { hint }) }
-  return { config: undefined, problems: [problem] }
+  return { config: undefined, problems: [unreadable(read, file)] }
 }
 
 /** Never throws. Problems are in the order of the text; an empty text is a configuration. */
 export function parseConfig(text: string, options: LoadOptions): Loaded {
   const directory = dirname(options.file)
   const yaml = readYaml(text.replace(/^\uFEFF/, ''))
-  const faults = yaml.faults.map(({ offset, ...fault }) => problemAt(yaml, offset, fault, options.file))
+  const faults = textProblems(yaml, options.file)
   // Only an empty document has null for its value; where the syntax is beyond use, there is none.
   const value = yaml.value === null ? {} : yaml.value
   if (value === undefined) return refused(faults)
 
   const parsed = schema.safeParse(value)
   const issues = parsed.error?.issues ?? []
-  const written = writtenFor(value)
+  const written = writtenFor(value, configJsonSchema)
   const found = [
     ...issues.flatMap((issue) => faultsOf(issue, written)),
     ...check(value, { ...options, directory }),
@@ -57,47 +56,8 @@ export function parseConfig(text: string, options: LoadOptions): Loaded {
   return { config: condensed(withAbsolutePaths(parsed.data, directory)), problems: [] }
 }
 
-function writtenFor(value: unknown): Written {
-  let expected: unknown
-  return {
-    valueAt: (path) => {
-      let at = value
-      for (const part of path) {
-        if (Array.isArray(at) && typeof part === 'number') at = at[part]
-        else at = isRecord(at) && Object.hasOwn(at, part) ? at[part] : undefined
-      }
-      return at
-    },
-    expectedAt: (path) => expectedIn((expected ??= configJsonSchema()), path),
-  }
-}
-
-function placed(yaml: YamlText, fault: Fault, file: string): Problem {
-  const offset = yaml.offsetOf(fault.path, fault.at ?? 'value')
-  const firstLine = fault.first && yaml.positionOf(yaml.offsetOf(fault.first, 'value')).line
-  const hint = firstLine === undefined ? fault.hint : `the first one is on line ${firstLine}`
-  return problemAt(yaml, offset, { ...fault, hint }, file)
-}
-
-function problemAt(
-  yaml: YamlText,
-  offset: number,
-  { path, message, hint }: { path: Path; message: string; hint?: string | undefined },
-  file: string,
-): Problem {
-  const { line, column } = yaml.positionOf(offset)
-  return { file, line, column, key: formatPath(path), message, ...(hint !== undefined && { hint }) }
-}
-
-/** In the order of the text. What several aliases of one fault say, or two checks of one key, is said once. */
 function refused(problems: readonly Problem[]): Loaded {
-  const once = new Map<string, Problem>()
-  for (const problem of problems) {
-    const same = `${problem.line}:${problem.column}:${problem.message}`
-    if (!once.has(same)) once.set(same, problem)
-  }
-  const sorted = [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column)
-  return { config: undefined, problems: sorted }
+  return { config: undefined, problems: inOrder(problems) }
 }
 
 // Whoever reads them later does not know where the configuration was.

@@ -61,6 +61,7 @@ export function showKey(key: string): string {
 function mayShow(path: Path, value: unknown): boolean {
   const last = path.at(-1)
   if (path[0] === 'credentials' && last !== 'auth') return false
+  if (path[0] === 'basic_auth_users' || last === 'key') return false
   if (last === 'url' || path.some((part) => SECRETIVE.test(String(part)))) return false
   return typeof value === 'string' ? !value.includes('@') : typeof value !== 'object'
 }

@@ -4,6 +4,7 @@ import * as z from 'zod'
 
 import { CLIENT_OSES } from '../kms/client-os.ts'
 import { DURATION_PATTERN } from './duration.ts'
+import { notEmpty, some, text, whole } from './fields.ts'
 import { KEYS_OF_AUTH, KEYS_OF_VIA, keysByChoice } from './keys.ts'
 import * as values from './values.ts'
 
@@ -24,32 +25,6 @@ export type ClockSource = (typeof CLOCK_SOURCES)[number]
 
 const RESERVED_LABELS = ['host', 'client', 'port', 'probe', 'address', 'instance', 'job']
 const LABEL_NAME = new RegExp(`^(?!__|(?:${RESERVED_LABELS.join('|')})$)[a-zA-Z_][a-zA-Z0-9_]*$`)
-
-function text<T>(parse: (text: string) => values.Parsed<T>, meta: { title?: string; pattern?: string } = {}) {
-  return z
-    .string()
-    .meta(meta)
-    .transform((given, context): T => {
-      const parsed = parse(given)
-      if (parsed.problem === undefined) return parsed.value
-      const params = { hint: parsed.hint }
-      context.issues.push({ code: 'custom', message: parsed.problem, params, input: given })
-      return z.NEVER
-    })
-}
-
-function whole(min: number, max: number) {
-  const range = { error: `must be ${min} to ${max}` }
-  return z.int().min(min, range).max(max, range)
-}
-
-function some<T extends z.ZodType>(element: T) {
-  return z.array(element).min(1, { error: 'must list at least one' })
-}
-
-function notEmpty() {
-  return z.string().min(1, { error: 'must not be empty' })
-}
 
 const name = text(values.parseName)
 const host = text(values.parseHost)

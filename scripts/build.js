@@ -81,6 +81,8 @@ const options = {
 
 rmSync(dist, { recursive: true, force: true })
 await build({ ...options, entryPoints: ['undici'], outfile: 'dist/undici.cjs' })
+// For the thread that src/server/bcrypt.ts starts.
+await build({ ...options, entryPoints: ['bcryptjs'], outfile: 'dist/bcrypt.cjs' })
 await build({
   ...options,
   entryPoints: ['src/commands/run.ts'],
@@ -91,6 +93,7 @@ await build({
   },
   footer: { js: '})' },
   define: {
+    __BCRYPT__: JSON.stringify('./bcrypt.cjs'),
     __VERSION__: JSON.stringify(version),
     __REVISION__: JSON.stringify(revision()),
     'import.meta.url': '__url',

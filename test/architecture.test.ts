@@ -45,6 +45,8 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   'node-cron': /^engine\/cron\.ts$/,
   'prom-client': /^views\/prometheus\.ts$/,
   express: /^server\//,
+  helmet: /^server\/guard\.ts$/,
+  bcryptjs: /^server\/bcrypt\.ts$/,
   pino: /^commands\/logger\.ts$/,
   undici: /^io\/http\.ts$/,
   'fast-xml-parser': /^protocol\/xml\.ts$/,
@@ -57,7 +59,7 @@ const MAY_TOUCH: readonly RegExp[] = [
   /^io\//,
   /^lab\//,
   /^config\/files\.ts$/, // the configuration and the files that it names
-  /^server\/http\.ts$/, // listens
+  /^server\/listen\.ts$/,
   /^commands\/diagnose\.ts$/, // writes its report when asked to
   /^commands\/demo\.ts$/, // writes the demo's configuration when asked to
 ]
@@ -70,6 +72,7 @@ interface Import {
   readonly specifier: string
   readonly names: readonly string[]
   readonly lazy: boolean
+  readonly typeOnly: boolean
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -82,20 +85,27 @@ function importsOf(file: string): readonly Import[] {
   const clause = String.raw`\{[^}]*\}|\w+(?:,\s*\{[^}]*\})?|\*(?:\s+as\s+\w+)?`
   const eager = [
     ...text.matchAll(
-      new RegExp(String.raw`^(?:import|export)\s+(?:type\s+)?(${clause})\s+from\s+'([^']+)'`, 'gm'),
+      new RegExp(String.raw`^(?:import|export)\s+(type\s+)?(${clause})\s+from\s+'([^']+)'`, 'gm'),
     ),
   ]
-  const lazy = [...text.matchAll(/\bimport\('([^']+)'\)/g)]
+  const lazy = [...text.matchAll(/\b(?:import|resolve)\('([^']+)'\)/g)]
   return [
-    ...eager.map(([, names = '', specifier = '']) => ({
+    ...eager.map(([, type, names = '', specifier = '']) => ({
       from: file,
       specifier,
       names: [...names.matchAll(/(?:type\s+)?\b(\w+)\b/g)]
         .map(([, name = '']) => name)
         .filter((name) => name !== 'type'),
       lazy: false,
+      typeOnly: type !== undefined,
     })),
-    ...lazy.map(([, specifier = '']) => ({ from: file, specifier, names: [], lazy: true })),
+    ...lazy.map(([, specifier = '']) => ({
+      from: file,
+      specifier,
+      names: [],
+      lazy: true,
+      typeOnly: false,
+    })),
   ]
 }
 
@@ -180,7 +190,8 @@ describe('the house', () => {
 
   it('touches network and disk on the io floor only', () => {
     const wrong = imports.filter(
-      ({ from, specifier, names }) =>
+      ({ from, specifier, names, typeOnly }) =>
+        !typeOnly &&
         IO_MODULES.test(specifier) &&
         !MAY_TOUCH.some((allowed) => allowed.test(from)) &&
         !names.every((name) => PURE_NAMES.has(name)),

@@ -1,15 +1,17 @@
 // `config check FILE`, `config schema`, `config example`.
 import { exampleConfig } from '../config/example.ts'
+import { formatProblem } from '../config/load.ts'
 import { configJsonSchema } from '../config/json-schema.ts'
+import { readWebConfig } from '../config/web-config.ts'
 import { loadConfiguration, problemsText } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
 import { parse, UsageError, type Command } from './options.ts'
 
 export const configCommand: Command = {
   name: 'config',
-  usage: 'winkms-exporter config check FILE | schema | example',
+  usage: 'winkms-exporter config check FILE | check-web FILE | schema | example',
   summary:
-    'check: all that is wrong with a file. schema: JSON Schema for editors. example: a file to start from.',
+    'check: all that is wrong with a file. check-web: the same for --web.config.file. schema: JSON Schema for editors. example: a file to start from.',
   flags: {},
 }
 
@@ -26,6 +28,14 @@ export function config(argv: readonly string[], context: Context): number {
     const { hosts, domains } = loaded.config
     const where = domains === undefined ? "the machine's own search domains" : `${domains.length} domains`
     context.out(`${file}: correct (${hosts.length} hosts, ${where})\n`)
+  } else if (what === 'check-web' && file !== undefined && more.length === 0) {
+    const { config: web, problems } = readWebConfig(file)
+    if (web === undefined) {
+      context.err(`${problems.map(formatProblem).join('\n')}\n`)
+      return EXIT.failed
+    }
+    const tls = web.tls === undefined ? 'no TLS' : `TLS, clients: ${web.tls.clientAuthType}`
+    context.out(`${file}: correct (${tls}, ${web.users.size} users)\n`)
   } else throw new UsageError(`usage: ${configCommand.usage}`)
   return EXIT.ok
 }

@@ -1,6 +1,9 @@
 // Finding and reading the configuration, for every command that needs one.
 import { checkCron } from '../engine/cron.ts'
 import { formatProblem, parseConfig, readConfig, type Loaded } from '../config/load.ts'
+import { isProblems, openDoors, type Doors } from '../server/doors.ts'
+import type { Log } from '../model/log.ts'
+import type { Context } from './context.ts'
 import type { Flag } from './options.ts'
 
 export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
@@ -14,4 +17,16 @@ export function loadConfiguration(file: string | undefined): Loaded {
 
 export function problemsText({ problems }: Loaded): string {
   return problems.map(formatProblem).join('\n')
+}
+
+/** What is wrong with the web configuration is printed; undefined then. */
+export function loadDoors(
+  file: string | undefined,
+  log: Log,
+  { err }: Pick<Context, 'err'>,
+): Doors | undefined {
+  const doors = openDoors(file, { log })
+  if (!isProblems(doors)) return doors
+  err(`${doors.map(formatProblem).join('\n')}\n`)
+  return undefined
 }

@@ -3,10 +3,12 @@ import { parseConfig, formatProblem } from '../config/load.ts'
 import { checkCron } from '../engine/cron.ts'
 import { writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { loadDoors } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
 import { createLogger, LOG_FLAGS } from './logger.ts'
 import { parse, UsageError, type Command } from './options.ts'
-import { parseWebFlags, runDaemon, WEB_FLAGS } from './serve.ts'
+import { runDaemon } from './serve.ts'
+import { parseWebFlags, WEB_FLAGS } from './web-flags.ts'
 
 export const demoCommand: Command = {
   name: 'demo',
@@ -62,6 +64,8 @@ export async function demo(argv: readonly string[], context: Context): Promise<n
   if (!/^127\.\d{1,3}$/.test(network)) throw new UsageError('--demo.network is like 127.88')
 
   const control = parseControl(args.text('demo.control'))
+  const doors = loadDoors(args.text('web.config.file'), log, context)
+  if (doors === undefined) return EXIT.failed
 
   // Loaded here and nowhere else: production never touches the simulator.
   const { startEstate } = await import('../lab/estate.ts')
@@ -107,7 +111,7 @@ Everything is asked once within ${FIRST_ROUND_SECONDS} seconds; what is filtered
 `,
       )
     }
-    await runDaemon(context, { config, web, log, reread: () => config, listening })
+    await runDaemon(context, { config, web, doors, log, reread: () => config, listening })
     return EXIT.ok
   } catch (error) {
     context.err(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -1,44 +1,25 @@
 // The daemon: reads the configuration, probes on schedule, serves, reloads at SIGHUP, ends at SIGTERM.
 import { hostname } from 'node:os'
 import { createDaemon } from '../app.ts'
+import { formatProblem } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
+import type { MachineFacts } from '../config/targets.ts'
 import { renderConfig } from '../config/mask.ts'
 import type { Shard } from '../engine/shard.ts'
 import { createIo } from '../io/io.ts'
 import { readMachine } from '../io/machine.ts'
 import type { StateProblem } from '../io/state.ts'
 import type { Log } from '../model/log.ts'
-import { createApp, listen, type Listening } from '../server/http.ts'
-import { CONFIG_FLAG, loadConfiguration, problemsText } from './configuration.ts'
+import { createBasicAuth } from '../server/basic-auth.ts'
+import { createPasswords } from '../server/bcrypt.ts'
+import { NO_DOORS, type Doors } from '../server/doors.ts'
+import { createApp } from '../server/http.ts'
+import { listen, type Listening } from '../server/listen.ts'
+import { CONFIG_FLAG, loadConfiguration, loadDoors, problemsText } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
 import { createLogger, LOG_FLAGS } from './logger.ts'
-import { parse, UsageError, type Arguments, type Command, type Flag } from './options.ts'
-
-export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
-  'web.listen-address': {
-    value: 'ADDRESS',
-    repeatable: true,
-    fallback: ':11688',
-    help: '[host]:port to listen on',
-  },
-  'web.telemetry-path': { value: 'PATH', fallback: '/metrics', help: 'where the metrics are' },
-  'web.external-url': { value: 'URL', help: 'the URL under which browsers reach the exporter' },
-  'web.route-prefix': {
-    value: 'PATH',
-    help: 'what all paths begin with; by default the path of the external URL',
-  },
-  'web.enable-lifecycle': { help: 'let POST /-/reload reload the configuration' },
-  'probe.allow': {
-    value: 'PATTERN',
-    repeatable: true,
-    help: 'names beyond the watched hosts that /probe may ask; * stands for anything',
-  },
-  'probe.timeout-offset': {
-    value: 'SECONDS',
-    fallback: '0.5',
-    help: "what /probe takes off Prometheus's scrape timeout",
-  },
-}
+import { parse, UsageError, type Command, type Flag } from './options.ts'
+import { parseWebFlags, WEB_FLAGS, type WebSettings } from './web-flags.ts'
 
 export const STORAGE_FLAG: Readonly<Record<string, Flag>> = {
   'storage.path': {
@@ -66,16 +47,6 @@ export const serveCommand: Command = {
 signals: SIGHUP reloads the configuration, SIGTERM and SIGINT end the exporter`,
 }
 
-export function parseListenAddress(text: string): { host: string | undefined; port: number } {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (match === null || port > 65_535) {
-    throw new UsageError(`--web.listen-address is host:port, [v6]:port or :port, not "${text}"`)
-  }
-  const host = match[1] ?? match[2] ?? ''
-  return { host: host === '' ? undefined : host, port }
-}
-
 function parseShard(text: string | undefined): Shard | undefined {
   if (text === undefined) return undefined
   const [index, count] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? []
@@ -85,54 +56,10 @@ function parseShard(text: string | undefined): Shard | undefined {
   return { index, count }
 }
 
-function parsePath(flag: string, text: string): string {
-  const path = text.replace(/\/+$/, '')
-  if (path !== '' && !/^(\/[\w.~-]+)+$/.test(path))
-    throw new UsageError(`--${flag} is a path like /kms, not "${text}"`)
-  return path
-}
-
-export interface WebSettings {
-  readonly addresses: readonly { host: string | undefined; port: number }[]
-  readonly telemetryPath: string
-  readonly routePrefix: string
-  readonly linkPrefix: string
-  /** Without a slash at the end. */
-  readonly externalUrl: string | undefined
-  readonly enableLifecycle: boolean
-  readonly probeAllow: readonly string[]
-  readonly timeoutOffsetSeconds: number
-}
-
-export function parseWebFlags(args: Arguments): WebSettings {
-  const external = args.text('web.external-url')
-  if (external !== undefined && !(/^https?:\/\//.test(external) && URL.canParse(external))) {
-    throw new UsageError(`--web.external-url is an http or https URL, not "${external}"`)
-  }
-  const linkPrefix = parsePath('web.external-url', external === undefined ? '' : new URL(external).pathname)
-  const prefix = args.text('web.route-prefix')
-  const routePrefix = prefix === undefined ? linkPrefix : parsePath('web.route-prefix', prefix)
-  const offset = Number(args.text('probe.timeout-offset'))
-  if (!Number.isFinite(offset) || offset < 0)
-    throw new UsageError('--probe.timeout-offset is a number of seconds')
-  const telemetryPath = parsePath('web.telemetry-path', args.text('web.telemetry-path') ?? '')
-  if (telemetryPath === '')
-    throw new UsageError('--web.telemetry-path cannot be the root: the status page is there')
-  return {
-    addresses: args.texts('web.listen-address').map(parseListenAddress),
-    telemetryPath,
-    routePrefix,
-    linkPrefix: external === undefined ? routePrefix : linkPrefix,
-    externalUrl: external?.replace(/\/+$/, ''),
-    enableLifecycle: args.has('web.enable-lifecycle'),
-    probeAllow: args.texts('probe.allow'),
-    timeoutOffsetSeconds: offset,
-  }
-}
-
 export interface ServeOptions {
   readonly config: Config
   readonly web: WebSettings
+  readonly doors?: Doors | undefined
   readonly log: Log
   readonly shard?: Shard | undefined
   /** Without it, how far event logs were read is forgotten at the end. */
@@ -144,7 +71,7 @@ export interface ServeOptions {
 
 /** Runs until the context has ended. Rejects when a listen address cannot be had. */
 export async function runDaemon(context: Context, options: ServeOptions): Promise<void> {
-  const { log, web } = options
+  const { log, web, doors = NO_DOORS } = options
   const io = createIo({
     stateDirectory: options.storagePath,
     onStateProblem: (problem) => {
@@ -157,6 +84,11 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
 
   // One reload at a time: it is synchronous but for the reading.
   const reload = (): string | undefined => {
+    const problems = [reloadConfig(), ...doors.reload().map(formatProblem)]
+    const text = problems.filter((each) => each !== undefined).join('\n')
+    return text === '' ? undefined : text
+  }
+  const reloadConfig = (): string | undefined => {
     const read = options.reread()
     if (typeof read === 'string') {
       daemon.reloadFailed()
@@ -175,10 +107,15 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
     return undefined
   }
 
+  const passwords = createPasswords()
+  doors.onRead((successful) => daemon.self.webConfigSuccessful.set(Number(successful)))
   const app = createApp(
     daemon,
     {
       ...web,
+      doors,
+      basicAuth: createBasicAuth(passwords),
+      hostNames: hostNames(web, machine),
       version: context.build.version,
       reload: async () => reload(),
       configText: () => renderConfig(daemon.config),
@@ -187,18 +124,24 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
   )
   let listening: Listening | undefined
   try {
-    listening = await listen(app, web.addresses)
+    listening = await listen(app, web.addresses, {
+      doors,
+      log,
+      maxConnections: web.maxConnections,
+      refused: (why) => daemon.self.refused.inc({ why }),
+    })
     context.onHangup(() => void reload())
     daemon.self.externalUrl.set({ url: web.externalUrl ?? reachableUrl(web, listening.urls) }, 1)
     daemon.start()
     for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
+    sayWhoMayComeIn(web, doors, log)
     sayWhatIsWatched(daemon, log)
     options.listening?.(listening.urls)
     await context.ended
     log.info({}, 'stopping')
   } finally {
     // Also when an address cannot be had: what ticks would keep the process alive.
-    await Promise.all([listening?.close(), daemon.stop()])
+    await Promise.all([listening?.close(), passwords.close(), daemon.stop()])
     io.close()
   }
   log.info({}, 'stopped')
@@ -209,6 +152,28 @@ function reachableUrl({ addresses, routePrefix }: WebSettings, [first = '']: rea
   const everywhere = [undefined, '0.0.0.0', '::'].includes(addresses[0]?.host)
   return `${everywhere ? first.replace('//localhost:', `//${hostname()}:`) : first}${routePrefix}`
 }
+
+/** Names that are ours because we, or whoever runs this machine, gave them to us: nobody else's page has one. */
+function hostNames({ externalUrl, allowHosts }: WebSettings, { searchDomains }: MachineFacts): string[] {
+  const external = externalUrl === undefined ? [] : [new URL(externalUrl).hostname]
+  return [hostname(), ...external, ...searchDomains.map((domain) => `*.${domain}`), ...allowHosts]
+}
+
+function sayWhoMayComeIn({ addresses }: WebSettings, { config: { users, tls } }: Doors, log: Log): void {
+  const beyond = addresses.filter(({ host }) => host === undefined || !LOOPBACK.test(host))
+  if (beyond.length === 0) return
+  const asksWho = users.size > 0 || (tls !== undefined && tls.clientAuthType.startsWith('Require'))
+  if (!asksWho) {
+    log.warn(
+      {},
+      'whoever reaches this port may read all of it: --web.config.file sets passwords or client certificates, and TLS',
+    )
+  } else if (tls === undefined) {
+    log.warn({}, 'passwords come in clear: tls_server_config in --web.config.file sets TLS')
+  }
+}
+
+const LOOPBACK = /^(?:127\.|::1$|localhost$)/
 
 function logStateProblem(log: Log, { kind, again, ...fields }: StateProblem): void {
   const says =
@@ -247,8 +212,10 @@ export async function serve(argv: readonly string[], context: Context): Promise<
     const again = loadConfiguration(file)
     return again.config ?? problemsText(again)
   }
+  const doors = loadDoors(args.text('web.config.file'), log, context)
+  if (doors === undefined) return EXIT.failed
   try {
-    await runDaemon(context, { config: loaded.config, web, log, shard, storagePath, reread })
+    await runDaemon(context, { doors, config: loaded.config, web, log, shard, storagePath, reread })
   } catch (error) {
     log.error({ err: error instanceof Error ? error.message : String(error) }, 'the exporter could not start')
     return EXIT.failed

@@ -24,39 +24,56 @@ function textOf(file: string): Held<string> {
   return problem === undefined ? { value: value.toString('latin1') } : { problem }
 }
 
-const NO_CERTIFICATE = { problem: 'names a file that holds no certificate', hint: 'PEM text is expected' }
+const PEM = 'PEM text is expected'
+const NO_CERTIFICATE = { problem: 'holds no certificate', hint: PEM }
 
 export function readAuthorities(file: string): Held<string> {
-  const text = textOf(file)
-  if (text.problem !== undefined) return text
-  return text.value.includes('-----BEGIN CERTIFICATE-----') ? text : NO_CERTIFICATE
+  return readAs(file, authoritiesIn)
 }
 
-/** The first one of the file: our own. */
 export function readCertificate(file: string): Held<X509Certificate> {
-  const text = readAuthorities(file)
+  return readAs(file, certificateIn)
+}
+
+export function readKey(file: string): Held<KeyObject> {
+  return readAs(file, keyIn)
+}
+
+/** What is said of the text is said of the file that holds it. */
+export function readAs<T>(file: string, within: (text: string) => Held<T>): Held<T> {
+  const text = textOf(file)
   if (text.problem !== undefined) return text
+  const held = within(text.value)
+  return held.problem === undefined ? held : { ...held, problem: `names a file that ${held.problem}` }
+}
+
+export function authoritiesIn(text: string): Held<string> {
+  return text.includes('-----BEGIN CERTIFICATE-----') ? { value: text } : NO_CERTIFICATE
+}
+
+/** The first one of the text: our own. */
+export function certificateIn(text: string): Held<X509Certificate> {
   try {
-    return { value: new X509Certificate(text.value) }
+    return text.includes('-----BEGIN CERTIFICATE-----')
+      ? { value: new X509Certificate(text) }
+      : NO_CERTIFICATE
   } catch {
     return NO_CERTIFICATE
   }
 }
 
-export function readKey(file: string): Held<KeyObject> {
-  const text = textOf(file)
-  if (text.problem !== undefined) return text
+export function keyIn(text: string): Held<KeyObject> {
   // RFC 7468 11; RFC 1421 4.6.1.1 for what OpenSSL wrote before.
-  if (/^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(text.value)) {
+  if (/^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(text)) {
     return {
-      problem: 'names a key with a passphrase, which nobody is there to type',
+      problem: 'holds a key with a passphrase, which nobody is there to type',
       hint: 'take it off with: openssl pkey -in KEY -out NEW-KEY',
     }
   }
   try {
-    return { value: createPrivateKey(text.value) }
+    return { value: createPrivateKey(text) }
   } catch {
-    return { problem: 'names a file that holds no private key', hint: 'PEM text is expected' }
+    return { problem: 'holds no private key', hint: PEM }
   }
 }
 

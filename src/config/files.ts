@@ -51,6 +51,13 @@ export function fileVersion(path: string): string | undefined {
   }
 }
 
+/** By name, as they were before they were read: what changes meanwhile has changed. */
+export type FileVersions = ReadonlyMap<string, string | undefined>
+
+export function haveChanged(files: FileVersions): boolean {
+  return [...files].some(([file, version]) => fileVersion(file) !== version)
+}
+
 const ERRNO: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist',

@@ -137,7 +137,7 @@ function wrongChoice(path: Path, choices: readonly string[], value: unknown, wri
 }
 
 /** The nodes of a JSON Schema that describe `path`; several where alternatives do. */
-export function expectedIn(root: unknown, path: Path): Expected {
+function expectedIn(root: unknown, path: Path): Expected {
   let nodes = alternatives(root)
   for (const part of path) nodes = nodes.flatMap((node) => alternatives(childOf(node, part)))
   const titles = nodes.map(({ title }) => title)

@@ -5,6 +5,9 @@ import type { ProbeName } from '../probes/index.ts'
 import type { Format } from '../views/lines.ts'
 import type { SelfMetrics } from '../views/prometheus.ts'
 import type { Snapshot } from '../views/snapshot.ts'
+import type { BasicAuth } from './basic-auth.ts'
+import type { Doors } from './doors.ts'
+import type { Rate } from './rate.ts'
 
 export interface WatchedEstate {
   readonly phase: 'new' | 'running' | 'stopping'
@@ -32,4 +35,11 @@ export interface WebOptions {
   /** Names beyond the watched hosts that `/probe` may ask: `*` stands for any run of characters. */
   readonly probeAllow: readonly string[]
   readonly timeoutOffsetSeconds: number
+  /** How often `/probe` may ask the same of the same host. */
+  readonly probeRate: Rate
+  readonly doors: Doors
+  readonly basicAuth: BasicAuth
+  readonly maxRequests: number
+  /** Names by which browsers may call us: `*` stands for any run of characters. */
+  readonly hostNames: readonly string[]
 }

@@ -1,5 +1,4 @@
 // The routes. Who asks is answered from the latest snapshot; only `/probe` asks anybody anything.
-import { createServer, type Server } from 'node:http'
 import express, { Router, type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import type { Log } from '../model/log.ts'
 import type { Site } from '../views/html-frame.ts'
@@ -7,24 +6,26 @@ import { hostJson, hostsJson } from '../views/json.ts'
 import { CONTENT_TYPES } from '../views/lines.ts'
 import type { WatchedEstate, WebOptions } from './daemon.ts'
 import { hostTargets, windowsExporterTargets } from './discovery.ts'
+import {
+  browserHeaders,
+  createGuard,
+  createHostCheck,
+  createTurnstile,
+  isFromElsewhere,
+  type Refusal,
+} from './guard.ts'
 import { chooseFormat, sendPieces } from './metrics.ts'
 import { addPages, hostIn } from './pages.ts'
 import { createProbeHandler } from './probe.ts'
-
-const HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-} as const
 
 export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log): Express {
   const app = express()
   app.disable('x-powered-by').disable('etag')
   app.enable('case sensitive routing')
+  const root = options.routePrefix === '' ? '/' : options.routePrefix
+  app.use(browserHeaders)
   app.use((request, response, next) => {
-    response.set(HEADERS)
+    response.set('cache-control', 'no-store')
     // The route, never the path: what strangers ask for must not make series.
     response.on('finish', () => {
       const route = typeof request.route?.path === 'string' ? request.route.path : 'other'
@@ -32,7 +33,10 @@ export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log):
     })
     next()
   })
-  app.use(options.routePrefix === '' ? '/' : options.routePrefix, createRoutes(daemon, options))
+  app.use(root, createSupervisorRoutes(daemon))
+  const refused = (why: Refusal): void => daemon.self.refused.inc({ why })
+  app.use(createGuard({ ...options, refused }))
+  app.use(root, createRoutes(daemon, options, refused))
   app.use((_request, response) => {
     response.status(404).type('text/plain').send('Not found\n')
   })
@@ -51,37 +55,9 @@ export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log):
   return app
 }
 
-function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
+/** Before any guard: they say nothing of anybody, and whoever restarts what is not healthy must not be kept out. */
+function createSupervisorRoutes(daemon: WatchedEstate): Router {
   const routes = Router({ caseSensitive: true })
-  const site: Site = {
-    prefix: options.linkPrefix,
-    telemetryPath: options.telemetryPath,
-    version: options.version,
-  }
-
-  addPages(routes, daemon, site)
-  routes.get(options.telemetryPath, async (request, response) => {
-    const format = chooseFormat(request)
-    await sendPieces(request, response, CONTENT_TYPES[format], daemon.metrics(format))
-  })
-  routes.get('/probe', createProbeHandler(daemon, options))
-
-  routes.get('/api/v1/hosts', (_request, response) => {
-    response.json(hostsJson(daemon.snapshot()))
-  })
-  routes.get('/api/v1/hosts/:name', (request, response) => {
-    const view = hostIn(daemon.snapshot(), request.params.name)
-    if (view === undefined) response.status(404).json({ error: 'there is no such host' })
-    else response.json(hostJson(view))
-  })
-  routes.get('/sd/hosts', (_request, response) => discover(response, daemon, hostTargets))
-  routes.get('/sd/windows_exporter', (_request, response) =>
-    discover(response, daemon, windowsExporterTargets),
-  )
-
-  routes.get('/config', (_request, response) => {
-    response.type('text/plain').send(options.configText())
-  })
   routes.get('/-/healthy', (_request, response) => {
     response.type('text/plain').send('Healthy\n')
   })
@@ -92,12 +68,39 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
       .type('text/plain')
       .send(ready ? 'Ready\n' : 'Not ready\n')
   })
-  const reload = async (_request: Request, response: Response): Promise<void> => {
+  return routes
+}
+
+function createRoutes(daemon: WatchedEstate, options: WebOptions, refused: (why: Refusal) => void): Router {
+  const routes = Router({ caseSensitive: true })
+  const site: Site = {
+    prefix: options.linkPrefix,
+    telemetryPath: options.telemetryPath,
+    version: options.version,
+  }
+
+  routes.get('/probe', createProbeHandler(daemon, options))
+  routes.use(createTurnstile(options.maxRequests, refused))
+  routes.get(options.telemetryPath, async (request, response) => {
+    const format = chooseFormat(request)
+    await sendPieces(request, response, CONTENT_TYPES[format], daemon.metrics(format))
+  })
+  routes.get('/sd/hosts', (_request, response) => discover(response, daemon, hostTargets))
+  routes.get('/sd/windows_exporter', (_request, response) =>
+    discover(response, daemon, windowsExporterTargets),
+  )
+
+  const reload = async (request: Request, response: Response): Promise<void> => {
     response.type('text/plain')
     if (!options.enableLifecycle) {
       response
         .status(403)
         .send('Reloading over HTTP is off; --web.enable-lifecycle turns it on. SIGHUP reloads, too.\n')
+      return
+    }
+    if (isFromElsewhere(request)) {
+      refused('origin')
+      response.status(403).send('Not for pages of other sites\n')
       return
     }
     const problem = await options.reload()
@@ -108,6 +111,21 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
         .send(`The configuration was not loaded; the one before stays in force.\n${problem}\n`)
   }
   routes.route('/-/reload').post(reload).put(reload).all(notAllowed)
+
+  // From here on for people at browsers.
+  routes.use(createHostCheck(options.doors, options.hostNames, refused))
+  addPages(routes, daemon, site)
+  routes.get('/api/v1/hosts', (_request, response) => {
+    response.json(hostsJson(daemon.snapshot()))
+  })
+  routes.get('/api/v1/hosts/:name', (request, response) => {
+    const view = hostIn(daemon.snapshot(), request.params.name)
+    if (view === undefined) response.status(404).json({ error: 'there is no such host' })
+    else response.json(hostJson(view))
+  })
+  routes.get('/config', (_request, response) => {
+    response.type('text/plain').send(options.configText())
+  })
   return routes
 }
 
@@ -123,52 +141,4 @@ function discover(
 
 function notAllowed(_request: Request, response: Response): void {
   response.status(405).set('allow', 'POST, PUT').type('text/plain').send('Only POST and PUT\n')
-}
-
-export interface Listening {
-  readonly urls: readonly string[]
-  close(): Promise<void>
-}
-
-/** Rejects with the listener's own error (EADDRINUSE, ...), having closed those that were open. */
-export async function listen(
-  app: Express,
-  addresses: readonly { host: string | undefined; port: number }[],
-): Promise<Listening> {
-  const servers: Server[] = []
-  const close = async (): Promise<void> => {
-    await Promise.all(
-      servers.map(
-        (server) =>
-          new Promise<void>((resolve) => {
-            server.close(() => resolve())
-            server.closeIdleConnections()
-            // Whoever is still reading a page when we stop has this long.
-            setTimeout(() => server.closeAllConnections(), 3_000).unref()
-          }),
-      ),
-    )
-  }
-  const urls: string[] = []
-  try {
-    for (const { host, port } of addresses) {
-      const server = createServer(
-        { keepAliveTimeout: 125_000, headersTimeout: 20_000, requestTimeout: 60_000 },
-        app,
-      )
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(port, host, resolve)
-      })
-      servers.push(server)
-      const bound = server.address()
-      const actual = typeof bound === 'object' && bound !== null ? bound.port : port
-      const name = host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host
-      urls.push(`http://${name.includes(':') ? `[${name}]` : name}:${actual}`)
-    }
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return { urls, close }
 }

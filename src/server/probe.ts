@@ -14,7 +14,9 @@ import { tellDiagnosis, tellResult } from '../views/subjects.ts'
 import { diagnosisText, plainPaint } from '../views/text.ts'
 import { printable } from '../views/printable.ts'
 import type { WatchedEstate, WebOptions } from './daemon.ts'
+import { matches } from './host-check.ts'
 import { chooseFormat, sendPieces } from './metrics.ts'
+import { createLimiters } from './rate.ts'
 
 /** More at once than a Prometheus pair would ever ask; beyond it, 503. */
 const MOST_AT_ONCE = 64
@@ -32,15 +34,6 @@ function single(request: Request, name: string): string | undefined {
   const value = request.query[name]
   if (value === undefined || typeof value === 'string') return value
   throw new BadRequest(400, `the parameter "${name}" may be given once only`)
-}
-
-function matches(pattern: string, name: string): boolean {
-  const expression = pattern
-    .toLowerCase()
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
-    .join('.*')
-  return new RegExp(`^${expression}$`).test(name)
 }
 
 function hostFor(given: string, daemon: WatchedEstate, allow: readonly string[]): Host {
@@ -120,6 +113,7 @@ function render(
 export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
   /** Two Prometheus servers that ask the same at once get the same answer. */
   const flights = new Map<string, Promise<Examination>>()
+  const mayAsk = createLimiters(options.probeRate)
 
   function examine(
     host: Host,
@@ -129,6 +123,10 @@ export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
     const key = `${host.name} ${only ?? '*'} ${mostSeconds ?? ''}`
     const known = flights.get(key)
     if (known !== undefined) return known
+    if (!mayAsk(`${host.name} ${only ?? '*'}`)) {
+      daemon.self.refused.inc({ why: 'probe_rate' })
+      throw new BadRequest(429, `${host.name} is asked more often than --probe.max-rate allows`)
+    }
     if (flights.size >= MOST_AT_ONCE) throw new BadRequest(503, 'too many probes at once')
     const flight = daemon.examine(host, only && [only], mostSeconds).finally(() => flights.delete(key))
     flights.set(key, flight)

@@ -10,7 +10,9 @@ export interface SelfMetrics {
   readonly skipped: Counter<'probe' | 'why'>
   readonly lag: Histogram<'probe'>
   readonly requests: Counter<'route' | 'code'>
+  readonly refused: Counter<'why'>
   readonly refusedTargets: Counter<never>
+  readonly webConfigSuccessful: Gauge<never>
   readonly storageProblems: Counter<'kind'>
   readonly targets: Gauge<'probe'>
   readonly interval: Gauge<'probe'>
@@ -54,8 +56,16 @@ export function createSelfMetrics(
     help: 'Runs that have begun and not ended.',
     registers,
   })
+  const webConfigSuccessful = new Gauge({
+    name: 'winkms_exporter_web_config_last_reload_successful',
+    help: 'Whether the last attempt to load --web.config.file succeeded; absent without it.',
+    registers,
+  })
+  // It would be 0 before anybody has tried.
+  webConfigSuccessful.remove()
   return {
     registry,
+    webConfigSuccessful,
     probeDuration: new Histogram({
       name: 'winkms_exporter_probe_duration_seconds',
       help: 'How long runs take.',
@@ -86,6 +96,12 @@ export function createSelfMetrics(
       name: 'winkms_exporter_http_requests_total',
       help: 'HTTP requests served, by route and status code.',
       labelNames: ['route', 'code'],
+      registers,
+    }),
+    refused: new Counter({
+      name: 'winkms_exporter_http_refused_total',
+      help: 'HTTP requests and connections turned away, by why: rate_limit, requests, connections, password, password_check, handshake, certificate, host, origin, probe_rate.',
+      labelNames: ['why'],
       registers,
     }),
     refusedTargets: new Counter({

@@ -4,7 +4,8 @@ import { configCommand } from '../../src/commands/config.ts'
 import { demoCommand } from '../../src/commands/demo.ts'
 import { diagnoseCommand } from '../../src/commands/diagnose.ts'
 import { helpText, parse, UsageError, type Command } from '../../src/commands/options.ts'
-import { parseListenAddress, parseWebFlags, serveCommand } from '../../src/commands/serve.ts'
+import { serveCommand } from '../../src/commands/serve.ts'
+import { parseListenAddress, parseWebFlags } from '../../src/commands/web-flags.ts'
 
 const COMMAND: Command = {
   name: 'try',
@@ -150,6 +151,10 @@ describe('parseWebFlags', () => {
       enableLifecycle: false,
       probeAllow: [],
       timeoutOffsetSeconds: 0.5,
+      probeRate: { intervalSeconds: 1, burst: 5 },
+      maxRequests: 40,
+      maxConnections: 512,
+      allowHosts: [],
     })
   })
 
@@ -168,6 +173,9 @@ describe('parseWebFlags', () => {
     [['--web.enable-lifecycle'], { enableLifecycle: true }],
     [['--probe.allow=*.corp.example', '--probe.allow=x'], { probeAllow: ['*.corp.example', 'x'] }],
     [['--probe.timeout-offset=0'], { timeoutOffsetSeconds: 0 }],
+    [['--probe.max-rate=0.5'], { probeRate: { intervalSeconds: 2, burst: 5 } }],
+    [['--web.max-requests=1', '--web.max-connections=9'], { maxRequests: 1, maxConnections: 9 }],
+    [['--web.allow-host=*.mon.example'], { allowHosts: ['*.mon.example'] }],
     [
       ['--web.listen-address=:1', '--web.listen-address=[::1]:2'],
       {
@@ -191,6 +199,10 @@ describe('parseWebFlags', () => {
     ['--web.route-prefix=/:any', 'is a path'],
     ['--web.telemetry-path=/', 'cannot be the root'],
     ['--web.telemetry-path=metrics', 'is a path'],
+    ['--probe.max-rate=0', 'is a number above 0'],
+    ['--probe.max-rate=often', 'is a number above 0'],
+    ['--web.max-requests=0', 'is a whole number from 1'],
+    ['--web.max-connections=1.5', 'is a whole number from 1'],
     ['--probe.timeout-offset=soon', 'is a number of seconds'],
     ['--probe.timeout-offset=-1', 'is a number of seconds'],
     ['--probe.timeout-offset=Infinity', 'is a number of seconds'],

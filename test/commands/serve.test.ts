@@ -4,7 +4,8 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Context } from '../../src/commands/context.ts'
-import { runDaemon, type WebSettings } from '../../src/commands/serve.ts'
+import { runDaemon } from '../../src/commands/serve.ts'
+import type { WebSettings } from '../../src/commands/web-flags.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { kmsHost } from '../../src/lab/windows-machine.ts'
@@ -82,6 +83,10 @@ async function serving(yaml: string, storagePath: string, web: Partial<WebSettin
       enableLifecycle: false,
       probeAllow: [],
       timeoutOffsetSeconds: 0.5,
+      probeRate: { intervalSeconds: 1, burst: 5 },
+      maxRequests: 40,
+      maxConnections: 512,
+      allowHosts: [],
       ...web,
     },
     reread: () => config,

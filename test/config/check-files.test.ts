@@ -111,7 +111,7 @@ describe('a certificate and its key', () => {
       make()
       expect(readFileSync(path('locked.key'), 'utf8')).toContain('ENCRYPTED')
       expect(certificate('server.pem', 'locked.key')).toEqual([
-        'key_file: names a key with a passphrase, which nobody is there to type (hint: take it off with: openssl pkey -in KEY -out NEW-KEY)',
+        'key_file: names a file that holds a key with a passphrase, which nobody is there to type (hint: take it off with: openssl pkey -in KEY -out NEW-KEY)',
       ])
     })
   }

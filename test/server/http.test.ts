@@ -14,7 +14,10 @@ const OPENMETRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
 const SECURITY = {
   'content-security-policy':
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "default-src 'none';style-src 'self';script-src 'self';connect-src 'self';img-src 'self';frame-ancestors 'none';base-uri 'none';form-action 'self'",
+  'x-frame-options': 'DENY',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',

@@ -3,8 +3,13 @@ import { createServer, type Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { silentLog } from '../../src/model/log.ts'
 import type { WatchedEstate } from '../../src/server/daemon.ts'
-import { createApp, listen } from '../../src/server/http.ts'
+import { NO_DOORS } from '../../src/server/doors.ts'
+import { createApp } from '../../src/server/http.ts'
+import { listen as listenWith, type Address, type Listening } from '../../src/server/listen.ts'
 import { dial, fakeDaemon, OPTIONS } from './serve.ts'
+
+const listen = (app: ReturnType<typeof createApp>, addresses: readonly Address[]): Promise<Listening> =>
+  listenWith(app, addresses, { doors: NO_DOORS, log: silentLog, maxConnections: 100, refused() {} })
 
 const appOver = (daemon: WatchedEstate = fakeDaemon()) => createApp(daemon, OPTIONS, silentLog)
 

@@ -10,6 +10,7 @@ import { plan } from '../../src/engine/plan.ts'
 import type { Log } from '../../src/model/log.ts'
 import { probes } from '../../src/probes/index.ts'
 import type { WatchedEstate, WebOptions } from '../../src/server/daemon.ts'
+import { NO_DOORS } from '../../src/server/doors.ts'
 import { createApp } from '../../src/server/http.ts'
 import { createSelfMetrics } from '../../src/views/prometheus.ts'
 import { kms } from '../diagnosis/scene.ts'
@@ -66,6 +67,11 @@ export const OPTIONS: WebOptions = {
   configText: () => 'hosts: []\n',
   probeAllow: [],
   timeoutOffsetSeconds: 0.5,
+  probeRate: { intervalSeconds: 0.001, burst: 1000 },
+  doors: NO_DOORS,
+  basicAuth: { check: async () => 'wrong' },
+  maxRequests: 40,
+  hostNames: [],
 }
 
 export interface Site {

@@ -1,4 +1,4 @@
-// A certificate authority and one server certificate of its making, by the openssl command (RFC 5280). The dates are
+// A certificate authority and one certificate of its making, for a server or a client, by the openssl command (RFC 5280). The dates are
 // free: a certificate may have expired long ago. Keys are made anew each time and worth nothing.
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
@@ -12,6 +12,8 @@ const DAY_MILLISECONDS = 86_400_000
 export interface CertificateOptions {
   /** Subject alternative names as openssl writes them; by default `['IP:127.0.0.1', 'DNS:localhost']`. */
   readonly names?: readonly string[]
+  /** By default a server's. */
+  readonly usage?: 'serverAuth' | 'clientAuth'
   /** By default two days ago. */
   readonly notBefore?: Date
   /** By default in thirty days; may be in the past, but not before notBefore. */
@@ -25,7 +27,7 @@ export interface CertificateFiles {
   readonly authorityFile: string
 }
 
-function configuration(directory: string, names: readonly string[]): string {
+function configuration(directory: string, names: readonly string[], usage: string): string {
   return `[req]
 distinguished_name = dn
 prompt = no
@@ -51,7 +53,7 @@ commonName = supplied
 [leaf]
 basicConstraints = CA:FALSE
 keyUsage = digitalSignature
-extendedKeyUsage = serverAuth
+extendedKeyUsage = ${usage}
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = ${names.join(',')}
@@ -67,13 +69,14 @@ export async function makeCertificate(
 ): Promise<CertificateFiles> {
   const {
     names = ['IP:127.0.0.1', 'DNS:localhost'],
+    usage = 'serverAuth',
     notBefore = new Date(Date.now() - 2 * DAY_MILLISECONDS),
     notAfter = new Date(Date.now() + 30 * DAY_MILLISECONDS),
   } = options
   const command = program('openssl')
   const openssl = (...args: readonly string[]) => run(command, args, { cwd: directory, timeout: 15_000 })
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-config', 'openssl.cnf']
-  await writeFile(join(directory, 'openssl.cnf'), configuration(directory, names))
+  await writeFile(join(directory, 'openssl.cnf'), configuration(directory, names, usage))
   await writeFile(join(directory, 'index.txt'), '')
   // prettier-ignore
   {

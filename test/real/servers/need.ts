@@ -28,6 +28,7 @@ const PACKAGES = {
   'prometheus-alertmanager': 'prometheus-alertmanager',
   'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   promtool: 'prometheus',
+  htpasswd: 'apache2-utils',
   'samba-dcerpcd': 'samba',
   smbd: 'samba',
 } as const

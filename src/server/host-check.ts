@@ -1,0 +1,31 @@
+// By which names browsers may call us. A page of a stranger whose name suddenly resolves to our address (DNS rebinding) has
+// its own name in the Host header, whatever the address: so names that nobody here gave us are not answered.
+import { isIP } from 'node:net'
+
+/** `*` stands for any run of characters; both in lower case. */
+export function matches(pattern: string, name: string): boolean {
+  const expression = pattern
+    .toLowerCase()
+    .split('*')
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
+    .join('.*')
+  return new RegExp(`^${expression}$`).test(name)
+}
+
+/** The name in a Host or Origin header, without port, brackets and the dot at the end; undefined when there is none. */
+export function nameIn(host: string): string | undefined {
+  const name = /^(?:\[([^\]]*)\]|([^:/@]*))(?::\d*)?$/.exec(host)
+  return (name?.[1] ?? name?.[2])?.toLowerCase().replace(/\.$/, '')
+}
+
+/**
+ * Addresses, and names without a dot, which no stranger's zone can hold, are ours; so is whatever matches a pattern.
+ * Without the header, which HTTP/1.0 allows, it is no browser that asks.
+ */
+export function mayCall(host: string | undefined, patterns: readonly string[]): boolean {
+  if (host === undefined) return true
+  const name = nameIn(host)
+  if (name === undefined || name === '' || name.length > 255) return false
+  if (isIP(name) !== 0 || !name.includes('.') || name.endsWith('.localhost')) return true
+  return patterns.some((pattern) => matches(pattern, name))
+}

@@ -76,6 +76,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   let clients: readonly Client[] = []
   let phase: 'new' | 'running' | 'stopping' = 'new'
   let saidMissing = ''
+  const loaded = { config: true, web: true }
   const store = createStore()
   let configured: ReadonlySet<string> = new Set()
   const discovery = createDiscovery((name) => configured.has(name))
@@ -263,9 +264,14 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     // Resolvers that are no longer asked must not keep hosts alive.
     const keys = new Set(probes.srv.targets(estateOf(config, machine, [])).map(({ key }) => key))
     discovery.keep(keys)
-    self.reloadSuccessful.set(1)
+    sayLoaded('config', true)
     self.reloadTimestamp.set(io.clock.wallSeconds())
     replan()
+  }
+
+  function sayLoaded(which: keyof typeof loaded, successful: boolean): void {
+    loaded[which] = successful
+    self.reloadSuccessful.set(Number(loaded.config && loaded.web))
   }
 
   return {
@@ -288,9 +294,8 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     reload(next: Config) {
       use(next)
     },
-    reloadFailed() {
-      self.reloadSuccessful.set(0)
-    },
+    reloadFailed: () => sayLoaded('config', false),
+    webConfigRead: (successful: boolean) => sayLoaded('web', successful),
     /** Pieces that hold until the next turn of the event loop. */
     async *metrics(format: Format): AsyncGenerator<Uint8Array> {
       yield* book.render(format)

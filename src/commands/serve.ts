@@ -108,7 +108,7 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
   }
 
   const passwords = createPasswords()
-  doors.onRead((successful) => daemon.self.webConfigSuccessful.set(Number(successful)))
+  doors.onRead(daemon.webConfigRead)
   const app = createApp(
     daemon,
     {

@@ -137,6 +137,13 @@ export const EXPORTER = {
         sick: 'Line, column and what is wrong; often what was meant.',
       },
       {
+        at: 'exporter',
+        says: 'If it is started with `--web.config.file`: the same for that file, and the certificates that it names. It is read again whenever one of them changes.',
+        command: 'winkms-exporter config check-web web.yml',
+        healthy: '`correct`.',
+        sick: 'Line, column and what is wrong. A certificate that was renewed without its key is such a case.',
+      },
+      {
         at: 'prometheus',
         says: 'See since when.',
         command: 'winkms_exporter_config_last_reload_success_timestamp_seconds',

@@ -12,7 +12,6 @@ export interface SelfMetrics {
   readonly requests: Counter<'route' | 'code'>
   readonly refused: Counter<'why'>
   readonly refusedTargets: Counter<never>
-  readonly webConfigSuccessful: Gauge<never>
   readonly storageProblems: Counter<'kind'>
   readonly targets: Gauge<'probe'>
   readonly interval: Gauge<'probe'>
@@ -56,16 +55,8 @@ export function createSelfMetrics(
     help: 'Runs that have begun and not ended.',
     registers,
   })
-  const webConfigSuccessful = new Gauge({
-    name: 'winkms_exporter_web_config_last_reload_successful',
-    help: 'Whether the last attempt to load --web.config.file succeeded; absent without it.',
-    registers,
-  })
-  // It would be 0 before anybody has tried.
-  webConfigSuccessful.remove()
   return {
     registry,
-    webConfigSuccessful,
     probeDuration: new Histogram({
       name: 'winkms_exporter_probe_duration_seconds',
       help: 'How long runs take.',
@@ -129,7 +120,7 @@ export function createSelfMetrics(
     }),
     reloadSuccessful: new Gauge({
       name: 'winkms_exporter_config_last_reload_successful',
-      help: 'Whether the last attempt to load the configuration succeeded.',
+      help: 'Whether the last attempt to load the configuration succeeded, and that of --web.config.file.',
       registers,
     }),
     reloadTimestamp: new Gauge({

@@ -256,7 +256,8 @@ describe('what runbooks have people type', () => {
       const { positionals } = parse(command, argv)
       if (command === serveCommand) expect(positionals, line).toEqual([])
       if (command === diagnoseCommand) expect(positionals.length, line).toBeGreaterThanOrEqual(1)
-      if (command === configCommand) expect(['check', 'schema', 'example'], line).toContain(positionals[0])
+      if (command === configCommand)
+        expect(['check', 'check-web', 'schema', 'example'], line).toContain(positionals[0])
     }
     const flags = codesOf(name).filter((text) => /^--[a-z.]+/.test(text))
     for (const flag of flags) {

@@ -4,12 +4,14 @@ import * as fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBasicAuth, parseBasic } from '../../../src/server/basic-auth.ts'
 import { createPasswords, type Passwords } from '../../../src/server/bcrypt.ts'
-import { realServer } from '../../real/servers/need.ts'
+import { program, realServer } from '../../real/servers/need.ts'
 import { later, PAGE } from '../serve.ts'
 import { basic, doorBehind, knock } from './door.ts'
 
 function hashOf(password: string, cost = 4): string {
-  const line = execFileSync('htpasswd', ['-nbBC', String(cost), 'user', password], { encoding: 'utf8' })
+  const line = execFileSync(program('htpasswd'), ['-nbBC', String(cost), 'user', password], {
+    encoding: 'utf8',
+  })
   return line.trim().slice('user:'.length)
 }
 

@@ -21,6 +21,9 @@ import { createLimiters } from './rate.ts'
 /** More at once than a Prometheus pair would ever ask; beyond it, 503. */
 const MOST_AT_ONCE = 64
 
+/** So many times as much as of one host may be asked of all together that are not watched. */
+const OTHERS = 20
+
 class BadRequest extends Error {
   readonly status: number
 
@@ -114,6 +117,11 @@ export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
   /** Two Prometheus servers that ask the same at once get the same answer. */
   const flights = new Map<string, Promise<Examination>>()
   const mayAsk = createLimiters(options.probeRate)
+  /** Together, those that are not watched: there is no end of names that a pattern allows. */
+  const mayAskOthers = createLimiters({
+    intervalSeconds: options.probeRate.intervalSeconds / OTHERS,
+    burst: options.probeRate.burst * OTHERS,
+  })
 
   function examine(
     host: Host,
@@ -123,7 +131,8 @@ export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
     const key = `${host.name} ${only ?? '*'} ${mostSeconds ?? ''}`
     const known = flights.get(key)
     if (known !== undefined) return known
-    if (!mayAsk(`${host.name} ${only ?? '*'}`)) {
+    const isWatched = daemon.estate.hosts.some(({ name }) => name === host.name)
+    if (!mayAsk(`${host.name} ${only ?? '*'}`) || !(isWatched || mayAskOthers(''))) {
       daemon.self.refused.inc({ why: 'probe_rate' })
       throw new BadRequest(429, `${host.name} is asked more often than --probe.max-rate allows`)
     }

@@ -103,6 +103,18 @@ describe('/probe', () => {
     ])
   })
 
+  it('asks all together that nobody watches only so often', async () => {
+    const site = await serve(fakeDaemon(), {
+      probeAllow: ['*.corp.example'],
+      probeRate: { intervalSeconds: 3600, burst: 1 },
+    })
+    const statuses: number[] = []
+    for (let index = 0; index < 22; index += 1)
+      statuses.push((await ask(site, `/probe?target=other${index}.corp.example`)).status)
+    expect(statuses).toEqual([...Array.from({ length: 20 }, () => 200), 429, 429])
+    expect((await ask(site, '/probe?target=kms01.corp.example')).status).toBe(200)
+  })
+
   it.each([
     'kms01.corp.example:22',
     '127.0.0.1:80',

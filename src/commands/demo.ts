@@ -4,12 +4,13 @@ import { checkCron } from '../engine/cron.ts'
 import { writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { EXIT, type Context } from './context.ts'
-import { createLogger, LOG_FLAGS } from './logger.ts'
+import { createDaemonLog, LOG_FLAGS } from './logger.ts'
 import { parse, UsageError, type Command } from './options.ts'
 import { parseWebFlags, runDaemon, WEB_FLAGS } from './serve.ts'
 
 export const demoCommand: Command = {
   name: 'demo',
+  stays: true,
   usage: 'winkms-exporter demo [flags]',
   summary:
     'The exporter over a simulated estate on loopback: healthy hosts, and one for every cause it can tell.',
@@ -55,7 +56,7 @@ export async function demo(argv: readonly string[], context: Context): Promise<n
   const args = parse(demoCommand, argv)
   if (args.positionals.length > 0) throw new UsageError(`usage: ${demoCommand.usage}`)
   const web = parseWebFlags(args)
-  const log = createLogger(args.text('log.level'), args.text('log.format'), context.err)
+  const { log, losses } = createDaemonLog(args, context)
   const off = Number(args.text('demo.exporter-clock-off'))
   if (!Number.isFinite(off)) throw new UsageError('--demo.exporter-clock-off is a number of seconds')
   const network = args.text('demo.network') ?? ''
@@ -107,7 +108,7 @@ Everything is asked once within ${FIRST_ROUND_SECONDS} seconds; what is filtered
 `,
       )
     }
-    await runDaemon(context, { config, web, log, reread: () => config, listening })
+    await runDaemon(context, { config, web, log, losses, reread: () => config, listening })
     return EXIT.ok
   } catch (error) {
     context.err(`${error instanceof Error ? error.message : String(error)}\n`)

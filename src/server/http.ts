@@ -39,7 +39,10 @@ export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log):
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status =
       typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 500
-    if (status >= 500) log.error({ path: request.path, err: error }, 'a request failed by our own fault')
+    if (status >= 500) {
+      daemon.self.internalErrors.inc({ where: 'request' })
+      log.error({ path: request.path, err: error }, 'a request failed by our own fault')
+    }
     if (response.headersSent) next(error)
     else
       response
@@ -83,7 +86,11 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
     response.type('text/plain').send(options.configText())
   })
   routes.get('/-/healthy', (_request, response) => {
-    response.type('text/plain').send('Healthy\n')
+    const standstill = daemon.standstill()
+    response
+      .status(standstill === undefined ? 200 : 503)
+      .type('text/plain')
+      .send(`${standstill ?? 'Healthy'}\n`)
   })
   routes.get('/-/ready', (_request, response) => {
     const ready = daemon.phase === 'running'
@@ -144,7 +151,7 @@ export async function listen(
             server.close(() => resolve())
             server.closeIdleConnections()
             // Whoever is still reading a page when we stop has this long.
-            setTimeout(() => server.closeAllConnections(), 3_000).unref()
+            setTimeout(() => server.closeAllConnections(), 5_000).unref()
           }),
       ),
     )

@@ -148,7 +148,12 @@ export async function listen(
       servers.map(
         (server) =>
           new Promise<void>((resolve) => {
-            server.close(() => resolve())
+            // A connection is kept by its client for the next question, after the answer to the one before.
+            const idle = setInterval(() => server.closeIdleConnections(), 100)
+            server.close(() => {
+              clearInterval(idle)
+              resolve()
+            })
             server.closeIdleConnections()
             // Whoever is still reading a page when we stop has this long.
             setTimeout(() => server.closeAllConnections(), 5_000).unref()

@@ -34,8 +34,9 @@ const LIMITS = {
   maxHeaderSize: 16 * 1024,
 } as const
 const HANDSHAKE_MILLISECONDS = 10_000
-/** Whoever is still reading a page when its connection has to go has this long. */
+/** Whoever is still reading a page when the rules change has this long; and when all of it ends, this. */
 const LEAVE_MILLISECONDS = 3_000
+const LAST_MILLISECONDS = 5_000
 const AGAIN_MILLISECONDS = 1_000
 
 /** Rejects with the listener's own error (EADDRINUSE, ...), having closed those that were open. */
@@ -156,10 +157,11 @@ async function openEntrance(
     url: `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`,
     async close() {
       closing = true
-      const closed = new Promise<void>((resolve) => current.close(() => resolve()))
-      current.closeIdleConnections()
-      setTimeout(() => sockets.forEach((socket) => socket.destroy()), LEAVE_MILLISECONDS).unref()
-      await closed
+      // A connection is kept by its client for the next question, after the answer to the one before.
+      const idle = setInterval(() => current.closeIdleConnections(), 100)
+      setTimeout(() => sockets.forEach((socket) => socket.destroy()), LAST_MILLISECONDS).unref()
+      await new Promise<void>((resolve) => current.close(() => resolve()))
+      clearInterval(idle)
     },
   }
 }

@@ -1,4 +1,4 @@
-// When is what asked. node-cron ticks once a second (and at each firing of a cron expression); from there on:
+// When is what asked. A ticker ticks once a second (and at each firing of a cron expression); from there on:
 // - runs of one probe are spread over its interval by a stable hash of the target, never bunched at the tick;
 // - a target is never asked the same question twice at once;
 // - at most so many runs are in flight in all, and so many for one group (a host);
@@ -160,7 +160,7 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
 
     set(tasks, newLimits) {
       if (stopped) return
-      stopTicking ??= ticker.every('* * * * * *', calendar.tick)
+      stopTicking ??= ticker.everySecond(calendar.tick)
       limits = newLimits
       const wanted = new Map(tasks.map((task) => [task.key, task]))
       for (const [key, entry] of entries) {

@@ -48,14 +48,14 @@ export interface FakeTicker extends Ticker {
 export function fakeTicker(gapSeconds = 3600): FakeTicker {
   const ticks = new Set<{ readonly expression: string; readonly tick: () => void }>()
   return {
+    everySecond(tick) {
+      const timer = setInterval(tick, 1_000)
+      return () => clearInterval(timer)
+    },
     every(expression, tick) {
       const entry = { expression, tick }
       ticks.add(entry)
-      const timer = expression === '* * * * * *' ? setInterval(tick, 1_000) : undefined
-      return () => {
-        ticks.delete(entry)
-        clearInterval(timer)
-      }
+      return () => ticks.delete(entry)
     },
     gapSeconds: () => gapSeconds,
     longestGapSeconds: () => gapSeconds,

@@ -89,6 +89,7 @@ export interface Finished {
 }
 
 export interface Running {
+  readonly pid: number
   out(): string
   err(): string
   /** Undefined while it runs. */
@@ -100,12 +101,19 @@ export interface Running {
   stop(): Promise<void>
 }
 
-export function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+export interface Surroundings {
+  /** What to put before the command: `prlimit`, `unshare`. It has to become the command (exec), for its number is taken. */
+  readonly before?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export function start(args: readonly string[], { before = [], env = {} }: Surroundings = {}): Running {
+  const [command = '', ...rest] = [...before, process.execPath, MAIN, ...args]
+  const child = spawn(command, rest, {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env },
   })
   const watch = guard('kill -s KILL -- "-$1"', String(child.pid ?? 'none'))
   const printed = { out: '', err: '' }
@@ -124,6 +132,7 @@ export function start(args: readonly string[]): Running {
       () => (ending === undefined ? undefined : { ending, ...printed }),
     )
   return {
+    pid: child.pid ?? 0,
     out: () => printed.out,
     err: () => printed.err,
     ending: () => ending,

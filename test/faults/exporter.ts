@@ -32,6 +32,11 @@ export interface ExporterOptions extends Surroundings {
   readonly address?: string
 }
 
+function lineOf(text: string): Line {
+  if (!text.startsWith('{')) throw new Error(`this is not of its log: ${text}`)
+  return JSON.parse(text) as Line
+}
+
 /** Removed with the test. */
 export async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'winkms-faults-'))
@@ -53,12 +58,7 @@ export async function startExporter(yaml: string, options: ExporterOptions = {})
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
   const running = start(args, surroundings)
   onTestFinished(() => running.stop())
-  const log = (): readonly Line[] =>
-    running
-      .err()
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Line)
+  const log = (): readonly Line[] => running.err().split('\n').slice(0, -1).map(lineOf)
   const url = await until(SOON_SECONDS, 'it listens', () => {
     if (running.ending() !== undefined) throw new Error(`it ended: ${running.out()}${running.err()}`)
     const said = log().find(({ msg }) => msg === 'listening')?.['url']

@@ -28,9 +28,11 @@ export interface Exporter {
 
 export interface ExporterOptions extends Surroundings {
   readonly storagePath?: string
-  /** Where it listens, as seen from here. */
-  readonly address?: string
+  /** How to get a page of it, where it cannot be reached from here; undefined while nobody answers. */
+  readonly fetchPage?: (url: string) => Promise<string | undefined>
 }
+
+const fetchFromHere = async (url: string): Promise<string | undefined> => (await get(url))?.body
 
 function lineOf(text: string): Line {
   if (!text.startsWith('{')) throw new Error(`this is not of its log: ${text}`)
@@ -45,13 +47,13 @@ export async function folder(): Promise<string> {
 }
 
 export async function startExporter(yaml: string, options: ExporterOptions = {}): Promise<Exporter> {
-  const { storagePath, address = '127.0.0.1', ...surroundings } = options
+  const { storagePath, fetchPage = fetchFromHere, ...surroundings } = options
   const directory = await folder()
   const file = join(directory, 'winkms.yml')
   await writeFile(file, yaml)
   const flags = {
     'config.file': file,
-    'web.listen-address': `${address}:0`,
+    'web.listen-address': '127.0.0.1:0',
     'storage.path': storagePath ?? join(directory, 'data'),
     'log.format': 'json',
   }
@@ -64,7 +66,7 @@ export async function startExporter(yaml: string, options: ExporterOptions = {})
     const said = log().find(({ msg }) => msg === 'listening')?.['url']
     return typeof said === 'string' ? said.replace(/\/$/, '') : undefined
   })
-  const tryMetrics = async (): Promise<string | undefined> => (await get(`${url}/metrics`))?.body
+  const tryMetrics = (): Promise<string | undefined> => fetchPage(`${url}/metrics`)
   return {
     url,
     running,

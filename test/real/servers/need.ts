@@ -34,8 +34,8 @@ const PACKAGES = {
 
 export type Program = keyof typeof PACKAGES
 
-/** `faketime`: its library. `namespaces`: this user may make network namespaces. */
-export type Requirement = Program | 'faketime' | 'namespaces'
+/** `faketime`: its library. `namespaces`: this user may make network namespaces. `root`: this user may give files away. */
+export type Requirement = Program | 'faketime' | 'namespaces' | 'root'
 
 function isThere(path: string, mode = constants.R_OK): boolean {
   try {
@@ -99,6 +99,8 @@ function shortfall(requirement: Requirement): string | undefined {
       ? undefined
       : 'not permitted: network namespaces (needs CAP_NET_ADMIN, CAP_SYS_ADMIN)'
   }
+  if (requirement === 'root')
+    return process.getuid?.() === 0 ? undefined : 'not permitted: files of other users (needs root)'
   if (requirement === 'faketime') return findFaketime() ? undefined : 'not installed: libfaketime'
   return findProgram(requirement)
     ? undefined

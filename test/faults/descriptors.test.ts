@@ -10,6 +10,7 @@ import { startNtp } from '../../src/lab/ntp.ts'
 import { startRpc } from '../../src/lab/rpc.ts'
 import { during } from '../during.ts'
 import { build, causesByHost, samplesOf } from '../e2e/built.ts'
+import { program, realServer } from '../real/servers/need.ts'
 import {
   cpuSeconds,
   descriptors,
@@ -41,10 +42,11 @@ const overloaded = (exposition: string, probe: string): number =>
 
 /** Soft: what the process has beyond it stays open, and nothing new is opened. */
 function limitDescriptors({ running: { pid } }: Exporter, most: number): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`])
+  execFileSync(program('prlimit'), ['--pid', String(pid), `--nofile=${most}:`])
 }
 
-it('more hosts than descriptors: who cannot be asked is not judged, and the metrics are there', async () => {
+it('more hosts than descriptors: who cannot be asked is not judged, and the metrics are there', async (context) => {
+  realServer(context, ['prlimit'])
   const kms = await during(startRpc('kms', LOOPBACK))
   const ntp = await during(startNtp(Date.now, LOOPBACK))
   // Whoever asks this one holds a descriptor until its time is up.
@@ -62,7 +64,7 @@ hosts:
 ${hosts.join('\n')}
 `,
     // Both limits: Node takes what it may have.
-    { before: ['prlimit', '--nofile=64:64'] },
+    { before: [program('prlimit'), '--nofile=64:64'] },
   )
   const cpu = cpuSeconds(exporter)
   const began = performance.now()
@@ -86,7 +88,8 @@ ${hosts.join('\n')}
   expectNoInternalError(exporter)
 }, 120_000)
 
-it('none left at all, when HTTP is spoken for the first time, and strangers want in: all is well once there are some', async () => {
+it('none left at all, when HTTP is spoken for the first time, and strangers want in: all is well once there are some', async (context) => {
+  realServer(context, ['prlimit'])
   const kms = await during(startRpc('kms', LOOPBACK))
   const http = await during(
     startHttp({ name: nameOf(0), clock: Date.now, metricsPage: () => undefined }, LOOPBACK),

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { build, until } from '../e2e/built.ts'
-import { realServer } from '../real/servers/need.ts'
+import { program, realServer } from '../real/servers/need.ts'
 import {
   expectNoInternalError,
   folder,
@@ -40,7 +40,7 @@ describe('in place of the bookmark', () => {
     ['a directory', (path) => mkdirSync(join(path, 'of somebody'), { recursive: true }), '.corrupt'],
     [
       'a FIFO, which would keep a reader waiting for ever',
-      (path) => void execFileSync('mkfifo', [path]),
+      (path) => void execFileSync(program('mkfifo'), [path]),
       '.corrupt',
     ],
     ['a link to itself', (path) => symlinkSync(path, path), '.corrupt'],
@@ -71,19 +71,19 @@ describe('in place of the bookmark', () => {
 })
 
 /** Root without its right to what belongs to others. */
-const UNPRIVILEGED = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search,-fowner']
+const WITHOUT_RIGHTS = ['--bounding-set', '-dac_override,-dac_read_search,-fowner']
 const NOBODY = 65_534
 
 describe('a storage of another user', () => {
   it('that may not be read is left alone: what is not known is not counted anew', async (context) => {
-    realServer(context, ['root'])
+    realServer(context, ['root', 'setpriv'])
     const host = await startWindowsHost()
     const storagePath = join(await folder(), 'data')
     mkdirSync(storagePath, { mode: 0o700 })
     writeFileSync(join(storagePath, FILE), FUTURE)
     await chown(storagePath, NOBODY, NOBODY)
     receive(host, 3)
-    const options = { storagePath, before: UNPRIVILEGED, env: PASSWORD_ENV }
+    const options = { storagePath, before: [program('setpriv'), ...WITHOUT_RIGHTS], env: PASSWORD_ENV }
     const exporter = await startExporter(host.yaml, options)
     const refused = (text: string): number =>
       valueOf(text, 'winkms_exporter_probes_total', { probe: 'activity', outcome: 'not_configured' }) ?? 0
@@ -98,14 +98,14 @@ describe('a storage of another user', () => {
   }, 60_000)
 
   it('that may be read and not written goes on in memory, and is said once', async (context) => {
-    realServer(context, ['root'])
+    realServer(context, ['root', 'setpriv'])
     const host = await startWindowsHost()
     const storagePath = join(await folder(), 'data')
     mkdirSync(storagePath)
     await chmod(storagePath, 0o755)
     await chown(storagePath, NOBODY, NOBODY)
     receive(host, 3)
-    const options = { storagePath, before: UNPRIVILEGED, env: PASSWORD_ENV }
+    const options = { storagePath, before: [program('setpriv'), ...WITHOUT_RIGHTS], env: PASSWORD_ENV }
     const exporter = await startExporter(host.yaml, options)
     await untilCounted(exporter, 3)
     await untilMetrics(exporter, 'it is tried again', (text) => problems(text, 'not_written') > 3)

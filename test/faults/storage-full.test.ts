@@ -31,7 +31,7 @@ describe.each([
   ['read only', 'mount -o remount,ro "$1"', 'mount -o remount,rw "$1"', /^EROFS/],
 ])('a disk that is %s', (_, spoil, mend, detail) => {
   it('costs nothing but memory until it is mended', async (context) => {
-    realServer(context, ['namespaces'])
+    realServer(context, ['namespaces', 'nsenter', 'unshare'])
     const host = await startWindowsHost()
     const storagePath = await folder()
     const options = { storagePath, before: ownFileSystem(storagePath), env: PASSWORD_ENV }

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { samplesOf } from '../e2e/built.ts'
+import { program } from '../real/servers/need.ts'
 import { cmidOf } from '../probes/memory-log.ts'
 import { untilMetrics, valueOf, type Exporter, type Line } from './exporter.ts'
 import { WINDOWS_NAME, type WindowsHost } from './hosts.ts'
@@ -56,7 +57,7 @@ export function kept(directory: string): number | undefined {
 /** Has the exporter run with a file system of its own, of 64 KiB, at `directory`. */
 export function ownFileSystem(directory: string): readonly string[] {
   const script = 'mount -t tmpfs -o size=64k winkms-faults "$0" && exec "$@"'
-  return ['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', script, directory]
+  return [program('unshare'), '--mount', '--propagation', 'private', '/bin/sh', '-c', script, directory]
 }
 
 /** The directory as the exporter sees it. */
@@ -66,7 +67,11 @@ export function seenBy({ running: { pid } }: Exporter, directory: string): strin
 
 /** In the file systems of the exporter; `$1` is the directory. */
 export function within({ running: { pid } }: Exporter, directory: string, script: string): void {
-  execFileSync('nsenter', ['--mount', '--target', String(pid), '/bin/sh', '-c', script, 'sh', directory], {
-    stdio: 'ignore',
-  })
+  execFileSync(
+    program('nsenter'),
+    ['--mount', '--target', String(pid), '/bin/sh', '-c', script, 'sh', directory],
+    {
+      stdio: 'ignore',
+    },
+  )
 }

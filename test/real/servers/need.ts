@@ -20,16 +20,21 @@ const PACKAGES = {
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
   knotd: 'knot',
+  mkfifo: 'coreutils',
   named: 'bind9',
   nft: 'nftables',
   nginx: 'nginx',
+  nsenter: 'util-linux',
   openssl: 'openssl',
+  prlimit: 'util-linux',
   prometheus: 'prometheus',
   'prometheus-alertmanager': 'prometheus-alertmanager',
   'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   promtool: 'prometheus',
   'samba-dcerpcd': 'samba',
+  setpriv: 'util-linux',
   smbd: 'samba',
+  unshare: 'util-linux',
 } as const
 
 export type Program = keyof typeof PACKAGES

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, expect, it, onTestFinished } from 'vitest'
 import { phaseOf } from '../../src/engine/shard.ts'
 import { startBadPeer } from '../../src/lab/bad-peer.ts'
+import { startDns } from '../../src/lab/dns.ts'
 import { startHttp } from '../../src/lab/http.ts'
 import { startNtp } from '../../src/lab/ntp.ts'
 import { startRpc } from '../../src/lab/rpc.ts'
@@ -24,6 +25,9 @@ import { LOOPBACK } from './hosts.ts'
 
 const OUTCOMES = 'winkms_exporter_probes_total'
 const SERVING = 'winkms_host_serving'
+/** Whoever spins takes all of it. */
+const MOST_OF_A_CPU = 0.75
+const EXHAUSTED_SECONDS = 6
 
 beforeAll(build)
 
@@ -68,18 +72,14 @@ ${hosts.join('\n')}
   )
   const cpu = cpuSeconds(exporter)
   const began = performance.now()
-  let answers = 0
   while (performance.now() - began < 8_000) {
     const exposition = await exporter.tryMetrics()
-    if (exposition !== undefined) {
-      answers += 1
-      expectNoBlame(exposition, isHealthy)
-    }
+    if (exposition !== undefined) expectNoBlame(exposition, isHealthy)
     await pause(500)
   }
-  expect(answers).toBeGreaterThan(0)
-  expect(cpuSeconds(exporter) - cpu).toBeLessThan((performance.now() - began) / 1000 / 2)
+  expect(cpuSeconds(exporter) - cpu).toBeLessThan(((performance.now() - began) / 1000) * MOST_OF_A_CPU)
   const exposition = await untilMetrics(exporter, 'it is said', (text) => overloaded(text, 'port') > 0)
+  expectNoBlame(exposition, isHealthy)
   for (const probe of ['port', 'clock']) {
     const outcomes = samplesOf(exposition, OUTCOMES).filter(({ labels }) => labels['probe'] === probe)
     for (const { labels } of outcomes)
@@ -98,12 +98,15 @@ it('none left at all, when HTTP is spoken for the first time, and strangers want
   const names = Array.from({ length: 1_000 }, (_, index) => nameOf(index))
     .filter((name) => phaseOf(`clock/${name}`) > 0.7)
     .slice(0, 20)
+  const records = names.map((name) => ({ name, type: 'A', data: '127.0.0.1' }) as const)
+  const dns = await during(startDns({ zones: { 'corp.example': records } }, LOOPBACK))
   const exporter = await startExporter(`domains: []
+resolvers: ["127.0.0.1:${dns.port}"]
 probes:
   port: { schedule: 1s, timeout: 1s }
   clock: { schedule: 3s, timeout: 1s, sources: [http], ports: { http: ${http.port} } }
 hosts:
-${names.map((name) => `  - { name: ${name}, connect_to: 127.0.0.1, port: ${kms.port} }`).join('\n')}
+${names.map((name) => `  - { name: ${name}, port: ${kms.port} }`).join('\n')}
 `)
   limitDescriptors(exporter, descriptors(exporter))
   const strangers = Array.from({ length: 100 }, () => {
@@ -112,9 +115,9 @@ ${names.map((name) => `  - { name: ${name}, connect_to: 127.0.0.1, port: ${kms.p
   })
   onTestFinished(() => strangers.forEach((socket) => void socket.destroy()))
   const cpu = cpuSeconds(exporter)
-  await pause(6_000)
+  await pause(EXHAUSTED_SECONDS * 1000)
   // Those that nobody can accept are turned away, not tried again and again.
-  expect(cpuSeconds(exporter) - cpu).toBeLessThan(3)
+  expect(cpuSeconds(exporter) - cpu).toBeLessThan(EXHAUSTED_SECONDS * MOST_OF_A_CPU)
   expect(exporter.running.ending()).toBeUndefined()
 
   limitDescriptors(exporter, 4_096)

@@ -61,6 +61,9 @@ async function expectNoBlame(exporter: Exporter): Promise<void> {
   })
   const text = await exporter.metrics()
   expect(serving(text, NAMED)).toBeUndefined()
+  const why = { host: NAMED, probe: 'port', stage: 'resolve', reason: 'resolve_timeout' }
+  expect(valueOf(text, 'winkms_probe_failure_info', why)).toBe(1)
+  expect(valueOf(text, 'winkms_probe_failure_info', { host: KNOWN, probe: 'port' })).toBeUndefined()
   // What the resolver has said before is not known any more, and nothing is said to be wrong with it.
   expect(valueOf(text, 'winkms_srv_correct')).toBeUndefined()
   expect(valueOf(text, 'winkms_probe_success', { probe: 'srv' })).toBe(0)

@@ -1,13 +1,16 @@
-// node-cron, behind all that the scheduler needs of it: something that ticks. Overlap, spreading and deadlines are ours.
-// It goes by the wall clock, and when that is set back by an hour, node-cron by itself sleeps for an hour.
-import { createTask, schedule, setLogger, validate } from 'node-cron'
-import { now, systemClock } from '../io/clock.ts'
+// node-cron, behind all that the scheduler needs of it: when an expression fires. Ticking is ours, for node-cron's own
+// timers wait for the wall clock: set back by hours, it rests for hours; set ahead, it goes through all that it missed,
+// one by one, and on a machine that boots in 1970 it never comes to an end. Overlap, spreading and deadlines are ours too.
+import { createTask, setLogger, validate } from 'node-cron'
 import type { Log } from '../model/log.ts'
 
 export interface Ticker {
-  /** Calls `tick` once a second, whatever the wall clock does. Returns what stops it. */
+  /** About once a second, whatever becomes of the wall clock. Returns what stops it. */
   everySecond(tick: () => void): () => void
-  /** Calls `tick` at the times that the expression names, in UTC. Returns what stops it. */
+  /**
+   * Calls `tick` at the times that the expression names, in UTC. Times that the wall clock jumps over are not made up for;
+   * those that it comes back to are times again. Returns what stops it.
+   */
   every(expression: string, tick: () => void): () => void
   /** Seconds from the next firing to the one after it. */
   gapSeconds(expression: string): number
@@ -20,19 +23,24 @@ export function checkCron(expression: string): string | undefined {
   return validate(expression) ? undefined : `"${expression}" is not a cron expression that node-cron knows`
 }
 
-/** The wall clock was set, not slewed. */
-const STEP_SECONDS = 1
-
 /** More than a week of working hours. */
 const GAPS_AHEAD = 64
 
-/** Seconds between firings, from the next one on; none where the expression never fires. */
-function nextGaps(expression: string, count: number): readonly number[] {
+/** How late a firing may be and still be one: the process was busy, or suspended for a moment. */
+const MOST_LATE_MILLISECONDS = 10_000
+
+/** From now on, in milliseconds; none where the expression never fires again. */
+function nextFirings(expression: string, count: number): readonly number[] {
   const task = createTask(expression, () => {}, { timezone: 'UTC' })
-  const runs = task.getNextRuns(count + 1).map((run) => run.getTime() / 1000)
+  const runs = task.getNextRuns(count).map((run) => run.getTime())
   void task.destroy()
-  const gaps = runs.slice(1).map((run, index) => run - (runs[index] ?? run))
-  return gaps
+  return runs
+}
+
+/** Seconds between firings, from the next one on. */
+function nextGaps(expression: string, count: number): readonly number[] {
+  const runs = nextFirings(expression, count + 1)
+  return runs.slice(1).map((run, index) => (run - (runs[index] ?? run)) / 1000)
 }
 
 export function createTicker(log: Log): Ticker {
@@ -44,35 +52,30 @@ export function createTicker(log: Log): Ticker {
     error: say((fields, message) => log.error({ ...fields }, message)),
     debug: () => {},
   })
-  const tasks = new Set<{ again(): void }>()
   return {
     everySecond(tick) {
-      let before = now(systemClock)
-      const timer = setInterval(() => {
-        const moment = now(systemClock)
-        const wall = moment.wallSeconds - before.wallSeconds
-        const stepped = Math.abs(wall - (moment.monotonicSeconds - before.monotonicSeconds)) > STEP_SECONDS
-        before = moment
-        if (stepped) for (const task of tasks) task.again()
-        tick()
-      }, 1_000)
+      const timer = setInterval(tick, 1_000)
       return () => clearInterval(timer)
     },
-    /** Only while somebody has each second, a wall clock that is set is noticed. */
     every(expression, tick) {
-      const start = () => schedule(expression, tick, { timezone: 'UTC', suppressMissedWarning: true })
-      let own = start()
-      const task = {
-        again() {
-          void own.destroy()
-          own = start()
-        },
+      let timer: NodeJS.Timeout
+      let looked = Date.now()
+      let next = nextFirings(expression, 1)[0] ?? Infinity
+      // Looked at each second, for nobody tells when the clock is set.
+      const arm = (): void => {
+        timer = setTimeout(look, Math.min(1_000, Math.max(1, next - looked)))
       }
-      tasks.add(task)
-      return () => {
-        tasks.delete(task)
-        void own.destroy()
+      const look = (): void => {
+        const now = Date.now()
+        const isDue = now >= next
+        const isLate = now > next + MOST_LATE_MILLISECONDS
+        if (isDue || now < looked) next = nextFirings(expression, 1)[0] ?? Infinity
+        looked = now
+        arm()
+        if (isDue && !isLate) tick()
       }
+      arm()
+      return () => clearTimeout(timer)
     },
     gapSeconds: (expression) => nextGaps(expression, 1)[0] ?? 60,
     longestGapSeconds: (expression) => Math.max(0, ...nextGaps(expression, GAPS_AHEAD)) || 60,

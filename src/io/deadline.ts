@@ -84,6 +84,13 @@ export function within(outer: Deadline): Deadline {
   return deadline
 }
 
+/** Ends when half of what is left of the other one has gone by, or with it when that is closed. */
+export function withinHalf(outer: Deadline): Deadline {
+  const deadline = createDeadline(outer.remainingSeconds() / 2)
+  deadline.own(outer.own(() => deadline.close()))
+  return deadline
+}
+
 /** The same promise, given up when the deadline ends: not all that is waited for can be called off. */
 export function heldTo<T>(deadline: Deadline, promise: Promise<T>, tooLate: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -4,7 +4,6 @@ import { AssertionError } from 'node:assert'
 import { createHash } from 'node:crypto'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { isIP, type Socket } from 'node:net'
-import { Client, errors } from 'undici'
 import { ProbeFailure } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
 import { now, type Clock, type Moment } from './clock.ts'
@@ -64,6 +63,21 @@ export interface HttpConnection {
   /** As a session's; the connection is closed when the deadline ends before the answer does, and after any failure. */
   ask(request: HttpRequest, mostBodyBytes: number, deadline: Deadline): Promise<HttpAnswer>
   close(): void
+}
+
+type Undici = typeof import('undici')
+let undici: Undici | undefined
+
+/**
+ * Loaded when wanted: it is a third of what there is to load, and many an estate is never asked over HTTP. Here and not with
+ * this file, for that is tried once and for all, and there may be no descriptor for it now.
+ */
+async function loadUndici(): Promise<Undici> {
+  try {
+    return (undici ??= await import('undici'))
+  } catch (error) {
+    throw socketFailure(error, 'undici cannot be loaded')
+  }
 }
 
 const MOST_HEADER_BYTES = 32 * 1024
@@ -130,7 +144,7 @@ function fingerprintOf(socket: TLSSocket): string | undefined {
   return certificate && createHash('sha256').update(certificate).digest('hex')
 }
 
-function httpFailure(error: unknown, where: string): ProbeFailure {
+function httpFailure(error: unknown, { errors }: Undici, where: string): ProbeFailure {
   if (error instanceof errors.HeadersOverflowError)
     return new ProbeFailure('too_large', `${where}: headers too large`)
   if (error instanceof errors.HTTPParserError) {
@@ -164,6 +178,7 @@ export async function openConnection(
   clock: Clock,
 ): Promise<HttpConnection> {
   const where = formatEndpoint(peer.endpoint)
+  const library = undici ?? (await loadUndici())
   const connection = await connect(peer.endpoint, deadline, clock)
   connection.socket.setNoDelay(true)
   const secure = peer.tls === undefined ? undefined : await startTls(connection.socket, peer, deadline)
@@ -175,7 +190,7 @@ export async function openConnection(
   let closed = false
   let answered = 0
   socket.once('close', () => (closed = true))
-  const client = new Client(
+  const client = new library.Client(
     `${peer.tls === undefined ? 'http' : 'https'}://${formatEndpoint(peer.endpoint)}`,
     {
       // The socket is connected already; a second one would ask another question than the one that was meant.
@@ -247,7 +262,7 @@ export async function openConnection(
       } catch (error) {
         const ended = deadline.ended
         close(timedOut())
-        throw ended ? timedOut() : httpFailure(error, where)
+        throw ended ? timedOut() : httpFailure(error, library, where)
       } finally {
         letGo()
       }

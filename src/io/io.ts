@@ -41,7 +41,6 @@ export function createIo({ clock = systemClock, stateDirectory, onStateProblem }
     connect: (endpoint, deadline) => connect(endpoint, deadline, clock),
     exchange: (connection, request, frame, deadline) => exchange(connection, request, frame, deadline, clock),
     askUdp: (endpoint, request, accept, deadline) => askOnce(endpoint, request, accept, deadline, clock),
-    // Loaded when wanted: undici is a fifth of what there is to load, and many an estate is never asked over HTTP.
     async openHttp(peer, deadline) {
       const { openHttp } = await import('./http.ts')
       return openHttp(peer, deadline, clock)

@@ -59,17 +59,12 @@ function eventsOf(
 }
 
 /** The state is written before any of it is told: what was exposed once is never taken back. */
-async function loadState(host: Host, { io, log }: Visit) {
+async function loadState(host: Host, { io }: Visit) {
   const name = `activity-${host.name}`
   const kept = await io.state.read(name)
   const known = stateFrom(kept)
-  if (known === undefined && kept !== undefined) {
-    log.warn(
-      { host: host.name },
-      'what was kept of the event log is of another version: counting begins anew',
-    )
-    await io.state.write(`${name}.unknown`, { kept })
-  }
+  if (known === undefined && kept !== undefined)
+    await io.state.setAside(name, 'it is none that this version of the exporter wrote')
   let state = known ?? emptyActivity(randomBytes(8).toString('hex'))
   return {
     current: (): ActivityState => state,

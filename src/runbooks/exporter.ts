@@ -180,7 +180,7 @@ export const EXPORTER = {
         command:
           'increase(winkms_exporter_storage_problems_total[1h]) > 0 or winkms_exporter_storage_problems_total > 0 unless on (kind, job, instance) last_over_time(winkms_exporter_storage_problems_total[1h] offset 1h)',
         healthy: 'Nothing.',
-        sick: '`kind="not_written"`: disk or rights. `kind="unusable"`: a file was damaged, or is none of the exporter\'s. It was put aside as `.corrupt`.',
+        sick: '`kind="not_written"`: disk or rights. `kind="unusable"`: a file was damaged, or is none of the exporter\'s, and was put aside as `.corrupt`; or another version of the exporter wrote it, and it was put aside as `.unknown`; or somebody took it away.',
       },
       {
         at: 'exporter',
@@ -197,7 +197,7 @@ export const EXPORTER = {
       },
       { says: 'Do not restart the exporter before that: what it has in memory only would be lost.' },
       {
-        says: 'With `unusable`: look whether two exporters share one directory. Each needs its own. Files that end in `.corrupt` may be deleted once nobody wants to look at them.',
+        says: 'With `unusable`: look whether two exporters share one directory. Each needs its own. Files that end in `.corrupt` may be deleted once nobody wants to look at them; one that ends in `.unknown` is whole, and goes on counting under its old name for the version that wrote it.',
       },
     ],
     fixed: ['The query above finds nothing, from an hour after the last problem on.'],

@@ -102,13 +102,19 @@ export interface Running {
 }
 
 export interface Surroundings {
+  /** What to put before the command: `prlimit`, `unshare`. It has to become the command (exec), for its number is taken. */
+  readonly before?: readonly string[]
   /** Arguments of Node.js itself. */
   readonly node?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
 }
 
-export function start(args: readonly string[], { node = [], env = {} }: Surroundings = {}): Running {
-  const child = spawn(process.execPath, [...node, MAIN, ...args], {
+export function start(
+  args: readonly string[],
+  { before = [], node = [], env = {} }: Surroundings = {},
+): Running {
+  const [command = '', ...rest] = [...before, process.execPath, ...node, MAIN, ...args]
+  const child = spawn(command, rest, {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

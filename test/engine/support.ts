@@ -48,14 +48,14 @@ export interface FakeTicker extends Ticker {
 export function fakeTicker(gapSeconds = 3600): FakeTicker {
   const ticks = new Set<{ readonly expression: string; readonly tick: () => void }>()
   return {
+    everySecond(tick) {
+      const timer = setInterval(tick, 1_000)
+      return () => clearInterval(timer)
+    },
     every(expression, tick) {
       const entry = { expression, tick }
       ticks.add(entry)
       return () => void ticks.delete(entry)
-    },
-    everySecond(tick) {
-      const timer = setInterval(tick, 1_000)
-      return () => clearInterval(timer)
     },
     gapSeconds: () => gapSeconds,
     longestGapSeconds: () => gapSeconds,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDeadline, within, type Ending } from '../../src/io/deadline.ts'
+import { createDeadline, within, withinHalf, type Ending } from '../../src/io/deadline.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -106,5 +106,28 @@ describe('a deadline within another', () => {
     expect([inner.ended, outer.ended]).toEqual([true, false])
     outer.close()
     expect(within(outer).ended).toBe(true)
+  })
+})
+
+describe('half of a deadline', () => {
+  it('ends first, and leaves the other one alone', () => {
+    const outer = createDeadline(2)
+    vi.advanceTimersByTime(1_000)
+    const half = withinHalf(outer)
+    const told: Ending[] = []
+    half.own((ending) => told.push(ending))
+    vi.advanceTimersByTime(499)
+    expect(told).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect([told, outer.ended]).toEqual([['expired'], false])
+  })
+
+  it('is closed with the other one, and leaves no timer', () => {
+    const outer = createDeadline(2)
+    const half = withinHalf(outer)
+    outer.close()
+    expect([half.ended, vi.getTimerCount()]).toEqual([true, 0])
+    expect(withinHalf(outer).ended).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -72,14 +72,19 @@ describe('a value', () => {
     expect(await open().read('a')).toEqual({ n: 2 })
   })
 
-  it('is written again once its file is gone', async () => {
-    const { open, directory } = scene()
+  it('is written again once its file is gone, or its directory', async () => {
+    const { open, directory, problems } = scene()
     const store = open()
     await store.write('a', { n: 1 })
     rmSync(join(directory, 'a.json'))
     expect(await store.read('a')).toBeUndefined()
+    expect(problems).toMatchObject([{ kind: 'unusable', detail: 'it was there, and is gone' }])
     await store.write('a', { n: 1 })
     expect(await open().read('a')).toEqual({ n: 1 })
+    rmSync(directory, { recursive: true })
+    await store.write('a', { n: 2 })
+    expect(await open().read('a')).toEqual({ n: 2 })
+    expect(problems).toHaveLength(1)
   })
 
   it('is the last one, of many written at once', async () => {
@@ -228,11 +233,14 @@ describe('a directory that cannot be written', () => {
       ['not_written', false],
       ['not_written', true],
       ['not_written', true],
+      ['not_written', true],
     ])
+    expect(await store.readOnly().read('a')).toEqual({ n: 2 })
     rmSync(directory)
-    await store.write('a', { n: 2 })
+    // There may be nothing new to write for hours: who reads it has it written.
+    expect(await store.read('a')).toEqual({ n: 2 })
     expect(await createStateStore(directory).read('a')).toEqual({ n: 2 })
-    expect(problems).toHaveLength(3)
+    expect(problems).toHaveLength(4)
     rmSync(directory, { recursive: true })
     writeFileSync(directory, 'in the way again')
     await store.write('a', { n: 3 })
@@ -245,6 +253,58 @@ describe('a directory that cannot be written', () => {
     await open().write('a', { n: 1 })
     expect(problems).toMatchObject([{ kind: 'not_written' }])
     expect(readdirSync(directory)).toEqual(['a.json'])
+  })
+})
+
+describe('a value of another version', () => {
+  it('is put aside as it is, and the next one takes its place', async () => {
+    const { open, directory, problems } = scene()
+    await open().write('a', { version: 2 })
+    const store = open()
+    expect(await store.read('a')).toEqual({ version: 2 })
+    await store.setAside('a', 'of another version')
+    expect(problems).toMatchObject([{ kind: 'unusable', detail: 'of another version', again: false }])
+    expect(await store.read('a')).toBeUndefined()
+    await store.write('a', { version: 1 })
+    expect(readdirSync(directory)).toEqual(['a.json', 'a.json.unknown'])
+    expect(readFileSync(join(directory, 'a.json.unknown'), 'utf8')).toBe('{"version":2}')
+    expect(problems).toHaveLength(1)
+  })
+
+  it('is never written over, and the next one kept in memory, while it cannot be put aside', async () => {
+    const { open, directory, problems } = scene()
+    await open().write('a', { version: 2 })
+    const inTheWay = join(directory, 'a.json.unknown')
+    mkdirSync(join(inTheWay, 'not empty'), { recursive: true })
+    const store = open()
+    await store.read('a')
+    await store.setAside('a', 'of another version')
+    await store.write('a', { version: 1 })
+    expect(await store.read('a')).toEqual({ version: 1 })
+    expect(await open().read('a')).toEqual({ version: 2 })
+    expect(problems.map(({ kind, again }) => [kind, again])).toEqual([
+      ['unusable', false],
+      ['not_written', false],
+      ['not_written', true],
+    ])
+    rmSync(inTheWay, { recursive: true })
+    await store.write('a', { version: 1 })
+    expect(await open().read('a')).toEqual({ version: 1 })
+    expect(readFileSync(inTheWay, 'utf8')).toBe('{"version":2}')
+  })
+
+  it('stays where it is for whoever only looks, and in memory is gone', async () => {
+    const { open, directory, problems } = scene()
+    await open().write('a', { version: 2 })
+    await open().readOnly().setAside('a', 'of another version')
+    expect(problems).toMatchObject([{ kind: 'unusable' }])
+    expect(readdirSync(directory)).toEqual(['a.json'])
+    const store = createStateStore(undefined)
+    await store.write('a', { version: 2 })
+    await store.readOnly().setAside('a', 'of another version')
+    expect(await store.read('a')).toEqual({ version: 2 })
+    await store.setAside('a', 'of another version')
+    expect(await store.read('a')).toBeUndefined()
   })
 })
 

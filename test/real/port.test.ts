@@ -260,6 +260,11 @@ describe('a name', () => {
     expect(denied.failure).toMatchObject({ stage: 'resolve', reason: 'resolve_nxdomain' })
     const unheard = await ask({ name, port: web.port, resolvers: [silent], timeout: '700ms' })
     expect(unheard.failure).toMatchObject({ stage: 'resolve', reason: 'resolve_timeout' })
+    // Nor does it take the time for asking an address that is known without it.
+    const more = `, addresses: [${web.address}]`
+    const known = await ask({ name, port: web.port, resolvers: [silent], timeout: '2s', more })
+    expect(known.reading?.resolveFailure).toMatchObject({ reason: 'resolve_timeout' })
+    expect(known.reading?.addresses).toMatchObject([{ address: web.address, listener: 'not_rpc' }])
   })
 
   it('with more addresses than fit a datagram is read over TCP', async (context) => {

@@ -20,23 +20,28 @@ const PACKAGES = {
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
   knotd: 'knot',
+  mkfifo: 'coreutils',
   named: 'bind9',
   nft: 'nftables',
   nginx: 'nginx',
+  nsenter: 'util-linux',
   openssl: 'openssl',
+  prlimit: 'util-linux',
   prometheus: 'prometheus',
   'prometheus-alertmanager': 'prometheus-alertmanager',
   'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   promtool: 'prometheus',
   htpasswd: 'apache2-utils',
   'samba-dcerpcd': 'samba',
+  setpriv: 'util-linux',
   smbd: 'samba',
+  unshare: 'util-linux',
 } as const
 
 export type Program = keyof typeof PACKAGES
 
-/** `faketime`: its library. `namespaces`: this user may make network namespaces. */
-export type Requirement = Program | 'faketime' | 'namespaces'
+/** `faketime`: its library. `namespaces`: this user may make network namespaces. `root`: this user may give files away. */
+export type Requirement = Program | 'faketime' | 'namespaces' | 'root'
 
 function isThere(path: string, mode = constants.R_OK): boolean {
   try {
@@ -100,6 +105,8 @@ function shortfall(requirement: Requirement): string | undefined {
       ? undefined
       : 'not permitted: network namespaces (needs CAP_NET_ADMIN, CAP_SYS_ADMIN)'
   }
+  if (requirement === 'root')
+    return process.getuid?.() === 0 ? undefined : 'not permitted: files of other users (needs root)'
   if (requirement === 'faketime') return findFaketime() ? undefined : 'not installed: libfaketime'
   return findProgram(requirement)
     ? undefined

@@ -24,6 +24,8 @@ export interface Server {
   readonly port: number
   /** The end of what it has printed on both streams. */
   readonly output: () => string
+  /** To it and all its children: SIGSTOP makes it silent, SIGCONT talkative again. */
+  readonly signal: (name: NodeJS.Signals) => void
   /** Ends it and all its children and removes its folder. May be called more than once. */
   readonly stop: () => Promise<void>
 }
@@ -43,14 +45,14 @@ export interface Launch {
   readonly ready?: RegExp
 }
 
-export type Running = Pick<Server, 'output' | 'stop'>
+export type Running = Pick<Server, 'output' | 'signal' | 'stop'>
 
 /** An empty folder under the system's temporary one. */
 export async function makeDirectory(name: string): Promise<string> {
   return mkdtemp(join(tmpdir(), `real-${name}-`))
 }
 
-function signal(groupId: number, name: 'SIGTERM' | 'SIGKILL'): void {
+function signal(groupId: number, name: NodeJS.Signals): void {
   try {
     process.kill(-groupId, name)
   } catch (error) {
@@ -160,5 +162,5 @@ export async function launch(plan: Launch): Promise<Running> {
     await Promise.race([child.closed, pause(CLOSE_MILLISECONDS)])
     throw new Error(`${name}: ${problem}\n${child.output()}`)
   }
-  return { output: child.output, stop }
+  return { output: child.output, signal: (signalName) => pid !== undefined && signal(pid, signalName), stop }
 }

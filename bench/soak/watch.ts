@@ -1,0 +1,129 @@
+// One look at the exporter every few seconds: a scrape that is judged, the runs that it shows, and what its process holds.
+import { gunzipSync } from 'node:zlib'
+import { request } from 'undici'
+import type { Service } from '../service.ts'
+import { read, samplesOf, sumOf, type Seen } from './exposition.ts'
+import { JUDGED_FAMILIES, judge, type Complaint, type Truth, type Verdict } from './judge.ts'
+import { descriptorsOf } from './process.ts'
+import { counted, followRuns, RUN_FAMILIES, type Counted, type Missing } from './runs.ts'
+import type { Pace } from './estate.ts'
+import { nowSeconds } from './stage.ts'
+
+const FAMILIES = [
+  ...JUDGED_FAMILIES,
+  ...RUN_FAMILIES,
+  'winkms_exporter_targets',
+  'winkms_exporter_config_last_reload_successful',
+  'winkms_exporter_config_last_reload_success_timestamp_seconds',
+]
+
+/** As Prometheus asks, old and new, and as a person does. */
+const WAYS = [
+  { accept: 'text/plain', 'accept-encoding': 'gzip' },
+  { accept: 'application/openmetrics-text; version=1.0.0', 'accept-encoding': 'gzip' },
+  { accept: 'text/plain', 'accept-encoding': 'identity' },
+] as const
+
+export interface Sample {
+  readonly atSeconds: number
+  readonly rssBytes: number
+  readonly liveBytes: number
+  readonly handles: number
+  readonly descriptors: Readonly<Record<string, number>>
+  readonly heldUpMilliseconds: number
+  readonly broken: number
+  readonly wrong: number
+  readonly unknown: number
+}
+
+export interface Look {
+  readonly sample: Sample
+  readonly complaints: readonly Complaint[]
+  readonly missing: readonly Missing[]
+  readonly right: ReadonlySet<string>
+  readonly reloadedAtUnixSeconds: number
+  readonly reloadedWell: boolean
+  readonly counted: Counted
+}
+
+export interface Watch {
+  look(): Promise<Look>
+  /** Of all looks. */
+  readonly totals: {
+    readonly scrapes: number
+    readonly judged: number
+    /** Runs that the schedule owed since the first look, by the targets that there were. */
+    readonly owed: number
+    readonly targets: number
+    readonly blind: number
+  }
+}
+
+async function scrape(url: string, headers: Readonly<Record<string, string>>): Promise<string> {
+  const { statusCode, headers: sent, body } = await request(url, { headers })
+  const bytes = Buffer.from(await body.arrayBuffer())
+  const text = (sent['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
+  const isWhole = headers['accept']?.includes('openmetrics')
+    ? text.endsWith('\n# EOF\n')
+    : text.endsWith('\n')
+  if (statusCode !== 200 || !isWhole) throw new Error(`${url}: ${statusCode}, ${text.slice(-100)}`)
+  return text
+}
+
+function owedPerSecond(seen: Seen, pace: Pace): number {
+  let sum = 0
+  for (const [probe, seconds] of Object.entries(pace.probes))
+    sum += sumOf(seen, 'winkms_exporter_targets', `probe="${probe}"`) / seconds
+  return sum
+}
+
+export function createWatch(service: Service, pace: Pace, truths: ReadonlyMap<string, Truth>): Watch {
+  const follower = followRuns(pace.probes)
+  const totals = { scrapes: 0, judged: 0, owed: 0, targets: 0, blind: 0 }
+  let before: number | undefined
+  return {
+    totals,
+    async look() {
+      const way = WAYS[totals.scrapes % WAYS.length] ?? WAYS[0]
+      const [atSeconds, unixSeconds] = [nowSeconds(), Date.now() / 1000]
+      const seen = read(await scrape(`${service.url}/metrics`, way), FAMILIES)
+      totals.scrapes += 1
+      const judgement = judge(seen, truths, { atSeconds, grace: pace.grace })
+      totals.judged += judgement.judged
+      const missing = follower.follow(seen, unixSeconds, (host) => {
+        if (host === '') return false
+        const truth = truths.get(host)
+        // What is forgotten or a guest comes and goes.
+        if (truth === undefined || !truth.watched || truth.causes.includes('srv_stale')) return true
+        return atSeconds - truth.askedSinceSeconds <= pace.grace
+      })
+      totals.blind = follower.blind
+      totals.owed += before === undefined ? 0 : owedPerSecond(seen, pace) * (atSeconds - before)
+      totals.targets = sumOf(seen, 'winkms_exporter_targets')
+      before = atSeconds
+      const { liveBytes, handles, most } = await service.delay()
+      const count = (verdict: Verdict): number =>
+        judgement.complaints.filter((each) => each.verdict === verdict).length
+      return {
+        sample: {
+          atSeconds,
+          rssBytes: await service.rssBytes(),
+          liveBytes,
+          handles,
+          descriptors: await descriptorsOf(service.pid),
+          heldUpMilliseconds: most,
+          broken: [...truths.values()].filter(({ causes, watched }) => watched && causes.length > 0).length,
+          wrong: count('wrong') + count('vanished') + count('stranger'),
+          unknown: count('unknown'),
+        },
+        complaints: judgement.complaints,
+        missing,
+        right: judgement.right,
+        reloadedAtUnixSeconds:
+          samplesOf(seen, 'winkms_exporter_config_last_reload_success_timestamp_seconds').get('') ?? 0,
+        reloadedWell: samplesOf(seen, 'winkms_exporter_config_last_reload_successful').get('') === 1,
+        counted: counted(seen),
+      }
+    },
+  }
+}

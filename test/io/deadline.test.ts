@@ -1,12 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createDeadline, within, type Ending } from '../../src/io/deadline.ts'
+import { timeByHand } from '../time-by-hand.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+timeByHand()
 
 describe('a deadline', () => {
   it('expires once its time is up, and tells everything it owns so, once', () => {

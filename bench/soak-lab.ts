@@ -1,5 +1,6 @@
 // The hosts of the soak, in a process of their own so that what they cost is not counted: breaks and repairs whom it is told
 // to. The first message says how many hosts and on which network; each later one is answered when its change is complete.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { startDns } from '../src/lab/dns.ts'
 import { addressOf, nameOf, zonesOf } from '../src/lab/estate-config.ts'
 import type { Breakage } from '../src/lab/breakages.ts'
@@ -23,6 +24,11 @@ export type Order = { readonly id: number } & (
 export interface Done {
   readonly id: number
   readonly error?: string
+}
+
+/** How long no host could answer, at most, since the last time that this was told. */
+export interface HeldUp {
+  readonly heldUpSeconds: number
 }
 
 const DNS_PORT = 10_053
@@ -81,6 +87,12 @@ process.on('message', (order: Order) => {
   )
 })
 process.on('disconnect', () => void secret.stop().finally(() => process.exit(0)))
+const delay = monitorEventLoopDelay({ resolution: 20 })
+delay.enable()
+setInterval(() => {
+  process.send?.({ heldUpSeconds: delay.max / 1e9 } satisfies HeldUp)
+  delay.reset()
+}, 1000)
 const ready: Addresses = {
   network,
   resolver: `${dns.address}:${dns.port}`,

@@ -24,6 +24,7 @@ const folder = resolve(process.argv[4] ?? 'soak')
 const recordIn = process.argv[5]
 const SEED = 20_261_127
 const MOST_EVIDENCE = 200
+const MOST_EVIDENCE_A_LOOK = 10
 const ROUTES = ['/', '/api/v1/hosts', '/sd/hosts', '/sd/windows_exporter', '/config', '/runbooks', '/-/ready']
 
 const pace = paceOf(minutes < 3 ? 0.25 : 1)
@@ -51,7 +52,7 @@ await inDirectory(async (directory) => {
   welcomeGuests()
   const asked = await untilAllAsked(service)
   process.stdout.write(`${hosts} hosts, everything asked once within ${asked.toFixed(1)} s\n`)
-  const watch = createWatch(service, pace, truths)
+  const watch = createWatch({ service, lab, pace, truths })
   const first = await watch.look()
   const [cpu, labCpu] = [await service.cpuSeconds(), await cpuOf(lab.pid)]
   const began = nowSeconds()
@@ -118,10 +119,9 @@ await inDirectory(async (directory) => {
       right.set(host, since)
       latencies.push(nowSeconds() - since)
     }
-    for (const complaint of look.complaints) {
-      tally.complaints.set(complaint.verdict, (tally.complaints.get(complaint.verdict) ?? 0) + 1)
-      await keep(complaint)
-    }
+    for (const { verdict } of look.complaints)
+      tally.complaints.set(verdict, (tally.complaints.get(verdict) ?? 0) + 1)
+    for (const complaint of look.complaints.slice(0, MOST_EVIDENCE_A_LOOK)) await keep(complaint)
     for (const each of look.missing) {
       tally.missing += each.runs
       await write({ verdict: 'lost run', ...each })
@@ -174,7 +174,7 @@ await inDirectory(async (directory) => {
     const { broken, rssBytes, liveBytes, descriptors } = sample
     const open = Object.values(descriptors).reduce((sum, count) => sum + count, 0)
     process.stdout.write(
-      `minute ${((nowSeconds() - began) / 60).toFixed(0)}: ${broken} broken, ${sumOf(samples, 'wrong')} wrong and ${sumOf(samples, 'unknown')} unknown of ${watch.totals.judged}, ${counted.ended} runs, ${tally.missing} lost, ${counted.skipped} skipped, RSS ${(rssBytes / 1e6).toFixed(0)} MB, live ${(liveBytes / 1e6).toFixed(1)} MB, ${open} descriptors\n`,
+      `minute ${((nowSeconds() - began) / 60).toFixed(0)}: ${broken} broken, ${sumOf(samples, 'wrong')} wrong and ${sumOf(samples, 'unknown')} unknown of ${watch.totals.judged}, ${counted.ended} runs, ${tally.missing} lost, ${counted.skipped} skipped, ${watch.totals.strained} scrapes strained, RSS ${(rssBytes / 1e6).toFixed(0)} MB, live ${(liveBytes / 1e6).toFixed(1)} MB, ${open} descriptors\n`,
     )
   }
 })

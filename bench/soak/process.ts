@@ -1,5 +1,5 @@
 // What the exporter's process holds, from outside, and whether that grows.
-import { readdir, readlink } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 
 /** `socket`, `pipe`, `anon_inode:[eventpoll]`, `file`. Those that are closed while they are counted do not count. */
 export async function descriptorsOf(pid: number): Promise<Readonly<Record<string, number>>> {
@@ -32,4 +32,10 @@ export function slopeOf(points: readonly Point[]): number {
 export function settled(points: readonly Point[]): readonly Point[] {
   const end = points.at(-1)?.[0] ?? 0
   return points.filter(([at]) => at >= end / 3)
+}
+
+/** How long its main thread was ready to run and had no processor, since it began: Linux' sched-stats. */
+export async function waitedSecondsOf(pid: number): Promise<number> {
+  const [, waited] = (await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ')
+  return Number(waited) / 1e9
 }

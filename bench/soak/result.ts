@@ -73,6 +73,7 @@ export function summaryOf(seen: Seen) {
     changes: seen.acts,
     most_broken: Math.max(...samples.map(({ broken }) => broken)),
     scrapes: totals.scrapes,
+    strained_scrapes: totals.strained,
     judgements: totals.judged,
     wrong: count('wrong'),
     strangers: count('stranger'),

@@ -5,11 +5,14 @@ import { breakageOf } from '../../src/lab/breakages.ts'
 import { nameOf } from '../../src/lab/estate-config.ts'
 import type { Resident } from '../../src/lab/estate-hosts.ts'
 import type { Cause } from '../../src/diagnosis/causes.ts'
-import type { Begin, Done, Order } from '../soak-lab.ts'
+import type { Begin, Done, HeldUp, Order } from '../soak-lab.ts'
 import { pause } from '../service.ts'
 import type { Addresses } from './estate.ts'
 import type { Truth } from './judge.ts'
 import type { Act, Event } from './script.ts'
+
+/** Monotonic. */
+export const nowSeconds = (): number => performance.now() / 1000
 
 type Omitted<T> = T extends unknown ? Omit<T, 'id'> : never
 
@@ -18,6 +21,8 @@ export interface Lab {
   readonly pid: number
   /** Resolves once it is so. Rejects with a sentence. */
   order(what: Omitted<Order>): Promise<void>
+  /** How long no host could answer, at most, since the last call. */
+  heldUpSeconds(): number
   stop(): void
 }
 
@@ -34,7 +39,15 @@ export async function startLab(file: string, begin: Begin): Promise<Lab> {
   })
   child.send(begin)
   const told = await addresses
-  child.on('message', ({ id, error }: Done) => {
+  let heldUp = 0
+  let toldAt = nowSeconds()
+  child.on('message', (message: Done | HeldUp) => {
+    if ('heldUpSeconds' in message) {
+      heldUp = Math.max(heldUp, message.heldUpSeconds)
+      toldAt = nowSeconds()
+      return
+    }
+    const { id, error } = message
     const each = waiting.get(id)
     waiting.delete(id)
     if (error === undefined) each?.resolve()
@@ -50,12 +63,15 @@ export async function startLab(file: string, begin: Begin): Promise<Lab> {
         waiting.set(last, { resolve, reject })
         child.send({ ...what, id: last })
       }),
+    heldUpSeconds() {
+      // One that is silent is held up at this moment.
+      const most = Math.max(heldUp, nowSeconds() - toldAt - 1)
+      heldUp = 0
+      return most
+    },
     stop: () => child.disconnect(),
   }
 }
-
-/** Monotonic. */
-export const nowSeconds = (): number => performance.now() / 1000
 
 export function healthy(residents: readonly Resident[]): Map<string, Truth> {
   const truth = { causes: [], sinceSeconds: -Infinity, askedSinceSeconds: -Infinity, watched: true }

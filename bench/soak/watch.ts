@@ -4,10 +4,10 @@ import { request } from 'undici'
 import type { Service } from '../service.ts'
 import { read, samplesOf, sumOf, type Seen } from './exposition.ts'
 import { JUDGED_FAMILIES, judge, type Complaint, type Truth, type Verdict } from './judge.ts'
-import { descriptorsOf } from './process.ts'
+import { descriptorsOf, waitedSecondsOf } from './process.ts'
 import { counted, followRuns, RUN_FAMILIES, type Counted, type Missing } from './runs.ts'
 import type { Pace } from './estate.ts'
-import { nowSeconds } from './stage.ts'
+import { nowSeconds, type Lab } from './stage.ts'
 
 const FAMILIES = [
   ...JUDGED_FAMILIES,
@@ -34,6 +34,8 @@ export interface Sample {
   readonly broken: number
   readonly wrong: number
   readonly unknown: number
+  /** The machine had no time for the hosts or for the exporter: what is true of the hosts is not known. */
+  readonly strained: boolean
 }
 
 export interface Look {
@@ -56,8 +58,12 @@ export interface Watch {
     readonly owed: number
     readonly targets: number
     readonly blind: number
+    readonly strained: number
   }
 }
+
+/** A host has to answer three times within the timeout: name, connection, bind. */
+const MOST_HELD_UP = 1 / 5
 
 async function scrape(url: string, headers: Readonly<Record<string, string>>): Promise<string> {
   const { statusCode, headers: sent, body } = await request(url, { headers })
@@ -77,33 +83,58 @@ function owedPerSecond(seen: Seen, pace: Pace): number {
   return sum
 }
 
-export function createWatch(service: Service, pace: Pace, truths: ReadonlyMap<string, Truth>): Watch {
+export interface WatchOptions {
+  readonly service: Service
+  readonly lab: Pick<Lab, 'heldUpSeconds'>
+  readonly pace: Pace
+  readonly truths: ReadonlyMap<string, Truth>
+}
+
+export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch {
   const follower = followRuns(pace.probes)
-  const totals = { scrapes: 0, judged: 0, owed: 0, targets: 0, blind: 0 }
+  const totals = { scrapes: 0, judged: 0, owed: 0, targets: 0, blind: 0, strained: 0 }
   let before: number | undefined
+  let waitedBefore: number | undefined
+  let strainedUntil = -Infinity
+
+  /** Held up by others: what the exporter itself keeps the processor for is no excuse. */
+  async function isStrained(heldUpSeconds: number): Promise<boolean> {
+    const most = MOST_HELD_UP * pace.timeout.short
+    const waited = await waitedSecondsOf(service.pid)
+    const since = waited - (waitedBefore ?? waited)
+    waitedBefore = waited
+    if (lab.heldUpSeconds() > most || (heldUpSeconds > most && since > heldUpSeconds / 2))
+      strainedUntil = nowSeconds() + pace.grace
+    return nowSeconds() < strainedUntil
+  }
+
   return {
     totals,
     async look() {
       const way = WAYS[totals.scrapes % WAYS.length] ?? WAYS[0]
       const [atSeconds, unixSeconds] = [nowSeconds(), Date.now() / 1000]
       const seen = read(await scrape(`${service.url}/metrics`, way), FAMILIES)
+      const { liveBytes, handles, most } = await service.delay()
+      const strained = await isStrained(most / 1000)
       totals.scrapes += 1
+      if (strained) totals.strained += 1
       const judgement = judge(seen, truths, { atSeconds, grace: pace.grace })
-      totals.judged += judgement.judged
-      const missing = follower.follow(seen, unixSeconds, (host) => {
+      const complaints = strained ? [] : judgement.complaints
+      if (!strained) totals.judged += judgement.judged
+      const excused = (host: string): boolean => {
+        if (strained) return true
         if (host === '') return false
         const truth = truths.get(host)
         // What is forgotten or a guest comes and goes.
         if (truth === undefined || !truth.watched || truth.causes.includes('srv_stale')) return true
         return atSeconds - truth.askedSinceSeconds <= pace.grace
-      })
+      }
+      const missing = follower.follow(seen, unixSeconds, excused)
       totals.blind = follower.blind
       totals.owed += before === undefined ? 0 : owedPerSecond(seen, pace) * (atSeconds - before)
       totals.targets = sumOf(seen, 'winkms_exporter_targets')
       before = atSeconds
-      const { liveBytes, handles, most } = await service.delay()
-      const count = (verdict: Verdict): number =>
-        judgement.complaints.filter((each) => each.verdict === verdict).length
+      const count = (verdict: Verdict): number => complaints.filter((each) => each.verdict === verdict).length
       return {
         sample: {
           atSeconds,
@@ -115,8 +146,9 @@ export function createWatch(service: Service, pace: Pace, truths: ReadonlyMap<st
           broken: [...truths.values()].filter(({ causes, watched }) => watched && causes.length > 0).length,
           wrong: count('wrong') + count('vanished') + count('stranger'),
           unknown: count('unknown'),
+          strained,
         },
-        complaints: judgement.complaints,
+        complaints,
         missing,
         right: judgement.right,
         reloadedAtUnixSeconds:

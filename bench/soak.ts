@@ -11,7 +11,8 @@ import { cpuOf, inDirectory } from './peers.ts'
 import { untilAllAsked } from './say.ts'
 import { pause, startService } from './service.ts'
 import { configOf, guestsOf, isGuestOf, isRelabelled, paceOf, residentsOf } from './soak/estate.ts'
-import type { Complaint } from './soak/judge.ts'
+import type { Resident } from '../src/lab/estate-hosts.ts'
+import type { Complaint, Truth } from './soak/judge.ts'
 import { problemsOf, record, summaryOf, type Tally } from './soak/result.ts'
 import { scriptOf } from './soak/script.ts'
 import { healthy, nowSeconds, play, startLab } from './soak/stage.ts'
@@ -29,8 +30,8 @@ const ROUTES = ['/', '/api/v1/hosts', '/sd/hosts', '/sd/windows_exporter', '/con
 
 const pace = paceOf(minutes < 3 ? 0.25 : 1)
 const residents = residentsOf(hosts)
+const relabelled = residents.filter((_, index) => isRelabelled(index))
 const guests = guestsOf(hosts)
-const truths = healthy([...residents, ...guests])
 await mkdir(folder, { recursive: true })
 const evidenceFile = join(folder, 'evidence.jsonl')
 await writeFile(evidenceFile, '')
@@ -49,9 +50,10 @@ await inDirectory(async (directory) => {
   const file = join(directory, 'winkms.yml')
   const flags = [`--storage.path=${join(directory, 'data')}`]
   const service = await startService(directory, configOf(hosts, reload, pace, lab.addresses), flags)
-  welcomeGuests()
   const asked = await untilAllAsked(service)
   process.stdout.write(`${hosts} hosts, everything asked once within ${asked.toFixed(1)} s\n`)
+  const truths = healthy([...residents, ...guests])
+  welcomeGuests()
   const watch = createWatch({ service, lab, pace, truths })
   const first = await watch.look()
   const [cpu, labCpu] = [await service.cpuSeconds(), await cpuOf(lab.pid)]
@@ -161,13 +163,28 @@ await inDirectory(async (directory) => {
     if (sentAtUnixSeconds !== undefined) tally.lostReloads += 1
     reload += 1
     await writeFile(file, configOf(hosts, reload, pace, lab.addresses))
-    for (const resident of changedByReload()) {
-      const truth = truths.get(nameOf(resident))
-      if (truth !== undefined) truth.askedSinceSeconds = Infinity
-    }
-    for (const guest of guests) Object.assign(truths.get(nameOf(guest)) ?? {}, { sinceSeconds: Infinity })
+    for (const resident of relabelled) truthOf(resident).askedSinceSeconds = Infinity
+    for (const guest of guests) truthOf(guest).sinceSeconds = Infinity
     sentAtUnixSeconds = Date.now() / 1000
     process.kill(service.pid, 'SIGHUP')
+  }
+
+  /** Whom the configuration now in force has. */
+  function welcomeGuests(): void {
+    const now = nowSeconds()
+    for (const [index, guest] of guests.entries())
+      Object.assign(truthOf(guest), {
+        watched: isGuestOf(index, reload),
+        sinceSeconds: now,
+        askedSinceSeconds: now,
+      })
+    for (const resident of relabelled) truthOf(resident).askedSinceSeconds = now
+  }
+
+  function truthOf(resident: Resident): Truth {
+    const truth = truths.get(nameOf(resident))
+    if (truth === undefined) throw new Error(`nobody knows ${nameOf(resident)}`)
+    return truth
   }
 
   function sayMinute({ sample, counted }: Look): void {
@@ -182,23 +199,4 @@ lab.stop()
 
 function sumOf(all: readonly Sample[], what: 'wrong' | 'unknown'): number {
   return all.reduce((sum, sample) => sum + sample[what], 0)
-}
-
-function changedByReload() {
-  return residents.filter((_, index) => isRelabelled(index))
-}
-
-/** Whom the configuration now in force has. */
-function welcomeGuests(): void {
-  const now = nowSeconds()
-  for (const [index, guest] of guests.entries())
-    Object.assign(truths.get(nameOf(guest)) ?? {}, {
-      watched: isGuestOf(index, reload),
-      sinceSeconds: now,
-      askedSinceSeconds: now,
-    })
-  for (const resident of changedByReload()) {
-    const truth = truths.get(nameOf(resident))
-    if (truth !== undefined) truth.askedSinceSeconds = now
-  }
 }

@@ -9,7 +9,7 @@ const HOSTS_A_DOMAIN = 20
 const HOSTS_A_BLOCK = 240
 const NOBODY = 251
 /** Not watched, so that a guest that is gone from the configuration is gone for good. */
-export const GUESTS_DOMAIN = 'guests.example'
+const GUESTS_DOMAIN = 'guests.example'
 
 const domainOf = (index: number): string => `d${Math.floor(index / HOSTS_A_DOMAIN)}.soak.example`
 const numberOf = (index: number): number =>

@@ -149,10 +149,15 @@ interface Kept {
 }
 
 /** Every run there ever was, so that short ones add up. */
-async function append(file: string, run: object): Promise<void> {
+async function append(file: string, run: Summary & { readonly problems: string }): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => '{ "runs": [] }')
-  const { runs } = JSON.parse(before) as { runs: object[] }
-  await writeFile(file, `${JSON.stringify({ runs: [...runs, run] }, null, 2)}\n`)
+  const runs = [...(JSON.parse(before) as { runs: (typeof run)[] }).runs, run]
+  await writeFile(file, `${JSON.stringify({ runs }, null, 2)}\n`)
+  const good = runs.filter(({ problems }) => problems === '')
+  const minutes = good.reduce((sum, each) => sum + each.minutes, 0)
+  process.stdout.write(
+    `${good.length} of ${runs.length} recorded runs without a problem: ${minutes.toFixed(0)} minutes in all\n`,
+  )
 }
 
 export async function record({ summary, problems, samples, folder, recordIn }: Kept): Promise<void> {
@@ -176,6 +181,6 @@ export async function record({ summary, problems, samples, folder, recordIn }: K
   )
   await writeFile(join(folder, 'soak.svg'), svg)
   if (recordIn === undefined) return
-  await append(join(recordIn, 'soak.json'), { ...summary, problems })
+  await append(join(recordIn, 'soak.json'), { ...summary, problems: problems.join('; ') })
   await writeFile(join(recordIn, 'images/soak.svg'), svg)
 }

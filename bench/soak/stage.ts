@@ -73,8 +73,9 @@ export async function startLab(file: string, begin: Begin): Promise<Lab> {
   }
 }
 
+/** From the start, and asked since now. */
 export function healthy(residents: readonly Resident[]): Map<string, Truth> {
-  const truth = { causes: [], sinceSeconds: -Infinity, askedSinceSeconds: -Infinity, watched: true }
+  const truth = { causes: [], sinceSeconds: -Infinity, askedSinceSeconds: nowSeconds(), watched: true }
   return new Map(residents.map((resident) => [nameOf(resident), { ...truth }]))
 }
 

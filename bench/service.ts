@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { request } from 'undici'
+import { guard } from '../test/real/servers/guard.ts'
 import { freePort } from '../test/real/servers/ports.ts'
 import { cpuOf } from './peers.ts'
 
@@ -72,9 +73,11 @@ export async function watch(directory: string, program: readonly string[], port:
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, BENCH_DELAY_FILE: delayFile },
   })
-  const exited = new Promise<void>((done) => child.once('exit', () => done()))
   const { pid } = child
   if (pid === undefined) throw new Error('the exporter does not start')
+  const { release } = guard('kill -s KILL "$1"', String(pid))
+  const exited = new Promise<void>((done) => child.once('exit', () => done()))
+  void exited.then(release)
   const url = `http://127.0.0.1:${port}`
   const scrape = async (encoding: 'gzip' | 'identity' = 'gzip'): Promise<Scrape> => {
     const start = performance.now()

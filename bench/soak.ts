@@ -117,7 +117,7 @@ await inDirectory(async (directory) => {
     samples.push(look.sample)
     for (const host of look.right) {
       const since = truths.get(host)?.sinceSeconds ?? -Infinity
-      if (since === -Infinity || since === Infinity || right.get(host) === since) continue
+      if (!Number.isFinite(since) || right.get(host) === since || acting.storyOf(host).length === 0) continue
       right.set(host, since)
       latencies.push(nowSeconds() - since)
     }
@@ -147,15 +147,33 @@ await inDirectory(async (directory) => {
     await write({ ...complaint, story: acting.storyOf(complaint.host), api: await body.json() })
   }
 
+  /** Pages, as people look at them, and by programs: in turn of any host and of a broken one. */
   async function browse(number: number): Promise<void> {
-    const host = residents[(number * 37) % residents.length]
-    const routes = [ROUTES[number % ROUTES.length], host && `/hosts/${nameOf(host)}`]
-    for (const route of routes) {
+    const names = [...truths].flatMap(([host, { watched, causes }]) =>
+      watched && (causes.length > 0 || number % 2 === 0) ? [host] : [],
+    )
+    const host = names[(number * 37) % names.length] ?? ''
+    await askApi(host)
+    for (const route of [ROUTES[number % ROUTES.length], `/hosts/${host}`]) {
       const { statusCode, body } = await request(`${service.url}${route}`)
       await body.dump({ limit: 2 ** 30 })
       tally.pages += 1
       if (statusCode !== 200) tally.badPages += 1
     }
+  }
+
+  /** What the API says of a host has to be what is true, as in the metrics. */
+  async function askApi(host: string): Promise<void> {
+    const truth = truths.get(host)
+    if (truth === undefined) return
+    const { causes, sinceSeconds, askedSinceSeconds } = truth
+    const isSettled = nowSeconds() - Math.max(sinceSeconds, askedSinceSeconds) > pace.grace
+    const { body } = await request(`${service.url}/api/v1/hosts/${host}`)
+    const api = (await body.json()) as { readonly causes?: readonly string[] }
+    if (!isSettled || last.sample.strained || truth.sinceSeconds !== sinceSeconds) return
+    if (api.causes?.join() === causes.join()) return
+    tally.complaints.set('wrong', (tally.complaints.get('wrong') ?? 0) + 1)
+    await write({ verdict: 'wrong by the API', host, truth: causes, story: acting.storyOf(host), api })
   }
 
   async function sendReload(): Promise<void> {

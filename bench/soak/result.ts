@@ -83,6 +83,7 @@ export function summaryOf(seen: Seen) {
     told_after_seconds_most: round(Math.max(0, ...latencies)),
     runs: begun,
     runs_owed: Math.round(totals.owed),
+    missing: tally.missing,
     lost: Math.max(0, tally.missing - skipped),
     skipped,
     begun_and_not_ended: last.begun - last.ended - last.inFlight,

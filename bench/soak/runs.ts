@@ -23,7 +23,7 @@ export interface Missing {
 
 export interface Follower {
   /** What is missing since the scrape before. `excused`: targets that were asked anew, or removed, lately. */
-  follow(seen: Seen, atSeconds: number, excused: (host: string) => boolean): readonly Missing[]
+  follow(seen: Seen, beganSeconds: number, excused: (host: string) => boolean): readonly Missing[]
   /** Runs that were seen to begin. */
   readonly seen: number
   /** Scrapes so far apart that a run may have come and gone unseen: then gaps say nothing. */
@@ -43,13 +43,16 @@ export function followRuns(intervals: Readonly<Record<string, number>>): Followe
     get blind() {
       return blind
     },
-    follow(seen, atSeconds, excused) {
+    follow(seen, beganSeconds, excused) {
       const missing: Missing[] = []
+      const durations = samplesOf(seen, 'winkms_probe_duration_seconds')
+      const ends = samplesOf(seen, 'winkms_probe_timestamp_seconds')
+      // What it says may be younger than the scrape: on a machine that is busy, by seconds.
+      let atSeconds = beganSeconds
+      for (const endedAt of ends.values()) atSeconds = Math.max(atSeconds, endedAt)
       const isBlind = before !== undefined && atSeconds - before > 0.9 * shortest
       if (isBlind) blind += 1
       before = atSeconds
-      const durations = samplesOf(seen, 'winkms_probe_duration_seconds')
-      const ends = samplesOf(seen, 'winkms_probe_timestamp_seconds')
       for (const [target, endedAt] of ends) {
         const begun = endedAt - (durations.get(target) ?? 0)
         const last = begunAt.get(target)

@@ -201,6 +201,7 @@ describe('the result', () => {
     handles: 200,
     descriptors: { socket: 100 + (minute % 7) },
     heldUpMilliseconds: 20,
+    scrapeSeconds: 0.2,
     broken: 100,
     wrong: 0,
     unknown: 0,

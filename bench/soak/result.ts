@@ -105,6 +105,7 @@ export function summaryOf(seen: Seen) {
     held_up_most_milliseconds: Math.round(
       Math.max(...samples.map(({ heldUpMilliseconds }) => heldUpMilliseconds)),
     ),
+    slowest_scrape_seconds: round(Math.max(...samples.map(({ scrapeSeconds }) => scrapeSeconds))),
     cpu_percent: round(seen.cpuPercent),
     lab_cpu_percent: round(seen.labCpuPercent),
   }

@@ -30,6 +30,14 @@ export interface Follower {
   readonly blind: number
 }
 
+/** When a scrape that began then was told. On a machine that is busy, what it says may be younger by seconds. */
+export function toldAt(seen: Seen, beganSeconds: number): number {
+  let latest = beganSeconds
+  for (const endedAt of samplesOf(seen, 'winkms_probe_timestamp_seconds').values())
+    latest = Math.max(latest, endedAt)
+  return latest
+}
+
 export function followRuns(intervals: Readonly<Record<string, number>>): Follower {
   const begunAt = new Map<string, number>()
   const shortest = Math.min(...Object.values(intervals))
@@ -47,9 +55,7 @@ export function followRuns(intervals: Readonly<Record<string, number>>): Followe
       const missing: Missing[] = []
       const durations = samplesOf(seen, 'winkms_probe_duration_seconds')
       const ends = samplesOf(seen, 'winkms_probe_timestamp_seconds')
-      // What it says may be younger than the scrape: on a machine that is busy, by seconds.
-      let atSeconds = beganSeconds
-      for (const endedAt of ends.values()) atSeconds = Math.max(atSeconds, endedAt)
+      const atSeconds = toldAt(seen, beganSeconds)
       const isBlind = before !== undefined && atSeconds - before > 0.9 * shortest
       if (isBlind) blind += 1
       before = atSeconds

@@ -5,7 +5,7 @@ import type { Service } from '../service.ts'
 import { read, samplesOf, sumOf, type Seen } from './exposition.ts'
 import { JUDGED_FAMILIES, judge, type Complaint, type Truth, type Verdict } from './judge.ts'
 import { descriptorsOf, waitedSecondsOf } from './process.ts'
-import { counted, followRuns, RUN_FAMILIES, type Counted, type Missing } from './runs.ts'
+import { counted, followRuns, RUN_FAMILIES, toldAt, type Counted, type Missing } from './runs.ts'
 import type { Pace } from './estate.ts'
 import { nowSeconds, type Lab } from './stage.ts'
 
@@ -31,6 +31,7 @@ export interface Sample {
   readonly handles: number
   readonly descriptors: Readonly<Record<string, number>>
   readonly heldUpMilliseconds: number
+  readonly scrapeSeconds: number
   readonly broken: number
   readonly wrong: number
   readonly unknown: number
@@ -114,6 +115,7 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
       const way = WAYS[totals.scrapes % WAYS.length] ?? WAYS[0]
       const [atSeconds, unixSeconds] = [nowSeconds(), Date.now() / 1000]
       const seen = read(await scrape(`${service.url}/metrics`, way), FAMILIES)
+      const scrapeSeconds = nowSeconds() - atSeconds
       const { liveBytes, handles, most } = await service.delay()
       const strained = await isStrained(most / 1000)
       totals.scrapes += 1
@@ -131,9 +133,10 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
       }
       const missing = follower.follow(seen, unixSeconds, excused)
       totals.blind = follower.blind
-      totals.owed += before === undefined ? 0 : owedPerSecond(seen, pace) * (atSeconds - before)
+      const told = toldAt(seen, unixSeconds)
+      totals.owed += owedPerSecond(seen, pace) * (told - (before ?? told))
       totals.targets = sumOf(seen, 'winkms_exporter_targets')
-      before = atSeconds
+      before = told
       const count = (verdict: Verdict): number => complaints.filter((each) => each.verdict === verdict).length
       return {
         sample: {
@@ -143,6 +146,7 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
           handles,
           descriptors: await descriptorsOf(service.pid),
           heldUpMilliseconds: most,
+          scrapeSeconds,
           broken: [...truths.values()].filter(({ causes, watched }) => watched && causes.length > 0).length,
           wrong: count('wrong') + count('vanished') + count('stranger'),
           unknown: count('unknown'),

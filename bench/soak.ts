@@ -126,7 +126,7 @@ await inDirectory(async (directory) => {
     for (const complaint of look.complaints.slice(0, MOST_EVIDENCE_A_LOOK)) await keep(complaint)
     for (const each of look.missing) {
       tally.missing += each.runs
-      await write({ verdict: 'lost run', ...each })
+      await write({ verdict: 'lost run', ...each, story: acting.storyOf(each.host) })
     }
     if (sentAtUnixSeconds !== undefined && look.reloadedAtUnixSeconds >= sentAtUnixSeconds) {
       sentAtUnixSeconds = undefined
@@ -182,7 +182,8 @@ await inDirectory(async (directory) => {
     reload += 1
     await writeFile(file, configOf(hosts, reload, pace, lab.addresses))
     for (const resident of relabelled) truthOf(resident).askedSinceSeconds = Infinity
-    for (const guest of guests) truthOf(guest).sinceSeconds = Infinity
+    for (const guest of guests)
+      Object.assign(truthOf(guest), { sinceSeconds: Infinity, askedSinceSeconds: Infinity })
     sentAtUnixSeconds = Date.now() / 1000
     process.kill(service.pid, 'SIGHUP')
   }

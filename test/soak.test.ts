@@ -136,7 +136,7 @@ describe('who follows the runs', () => {
     `winkms_probe_timestamp_seconds{host="a",probe="port"} ${endedAt}\nwinkms_probe_duration_seconds{host="a",probe="port"} 1\n`
   /** Scrapes every five seconds of a target that is asked every ten, its runs ending then. */
   const missing = (ends: readonly number[], until: number, excused = false): number => {
-    const follower = followRuns({ port: 10 })
+    const follower = followRuns({ port: 10 }, 1)
     let lost = 0
     for (let now = 5; now <= until; now += 5) {
       const last = ends.findLast((end) => end <= now)
@@ -157,15 +157,21 @@ describe('who follows the runs', () => {
   })
 
   it('finds nothing missing where it could not look: the scrape took so long that two runs ended meanwhile', () => {
-    const follower = followRuns({ port: 10 })
+    const follower = followRuns({ port: 10 }, 1)
     const seen = [at(3), at(23)].map((text, index) =>
       follower.follow(read(text, RUN_FAMILIES), 5 + 5 * index, () => false),
     )
     expect([seen, follower.blind]).toEqual([[[], []], 1])
   })
 
+  it('knows that a run of all its time, before one of none, is seen only for what is left of the interval', () => {
+    const follower = followRuns({ port: 10 }, 5)
+    for (const began of [0, 5.5]) follower.follow(read('\n', RUN_FAMILIES), began, () => false)
+    expect(follower.blind).toBe(1)
+  })
+
   it('misses a target whose series are gone', () => {
-    const follower = followRuns({ port: 10 })
+    const follower = followRuns({ port: 10 }, 1)
     follower.follow(read(at(3), RUN_FAMILIES), 5, () => false)
     expect(follower.follow(read('\n', RUN_FAMILIES), 10, () => false)).toHaveLength(1)
   })

@@ -81,8 +81,8 @@ export interface Pace {
 
 /** `factor` below 1 for a soak that has only a minute or two. */
 export function paceOf(factor: number): Pace {
-  const [often, seldom] = [10 * factor, 20 * factor]
-  const timeout = { short: Math.max(2, 5 * factor), windows: Math.max(2, 10 * factor) }
+  const [often, seldom] = [Math.max(5, 10 * factor), 20 * factor]
+  const timeout = { short: Math.max(2, 3 * factor), windows: Math.max(2, 10 * factor) }
   return {
     scrape: 5 * factor,
     reload: 60 * factor,

@@ -17,6 +17,8 @@ const TOO_LONG = 1.75
 
 export interface Missing {
   readonly target: string
+  /** Empty where the target is no host. */
+  readonly host: string
   readonly runs: number
   readonly gapSeconds: number
 }
@@ -38,9 +40,11 @@ export function toldAt(seen: Seen, beganSeconds: number): number {
   return latest
 }
 
-export function followRuns(intervals: Readonly<Record<string, number>>): Follower {
+/** Seconds. `timeout`: of the probe with the shortest interval. */
+export function followRuns(intervals: Readonly<Record<string, number>>, timeout: number): Follower {
   const begunAt = new Map<string, number>()
-  const shortest = Math.min(...Object.values(intervals))
+  // One that takes all its time, before one that takes none, is seen for so long only.
+  const shortest = Math.min(...Object.values(intervals)) - timeout
   let before: number | undefined
   let seenRuns = 0
   let blind = 0
@@ -70,14 +74,15 @@ export function followRuns(intervals: Readonly<Record<string, number>>): Followe
         const gapSeconds = next - (last ?? next)
         // One that has not come yet may still be on its way: it is late only after its timeout, which is no longer.
         const limit = isNew ? TOO_LONG : TOO_LONG + 1
-        if (gapSeconds > limit * interval && !isBlind && !excused(label(target, 'host') ?? ''))
-          missing.push({ target, gapSeconds, runs: Math.round(gapSeconds / interval) - 1 })
+        const host = label(target, 'host') ?? ''
+        if (gapSeconds > limit * interval && !isBlind && !excused(host))
+          missing.push({ target, host, gapSeconds, runs: Math.round(gapSeconds / interval) - 1 })
         if (isNew || gapSeconds > limit * interval) begunAt.set(target, next)
       }
       for (const target of begunAt.keys()) {
         if (ends.has(target)) continue
         const host = label(target, 'host') ?? ''
-        if (!excused(host)) missing.push({ target, gapSeconds: NaN, runs: 1 })
+        if (!excused(host)) missing.push({ target, host, gapSeconds: NaN, runs: 1 })
         begunAt.delete(target)
       }
       return missing

@@ -92,7 +92,7 @@ export interface WatchOptions {
 }
 
 export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch {
-  const follower = followRuns(pace.probes)
+  const follower = followRuns(pace.probes, pace.timeout.short)
   const totals = { scrapes: 0, judged: 0, owed: 0, targets: 0, blind: 0, strained: 0 }
   let before: number | undefined
   let waitedBefore: number | undefined

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 const [name, ...rest] = process.argv.slice(2)
 const outdir = resolve('dist/bench')
 await build({
-  entryPoints: [`bench/${name}.ts`, 'bench/responder.ts', 'bench/prom-client.ts'],
+  entryPoints: [`bench/${name}.ts`, 'bench/responder.ts', 'bench/prom-client.ts', 'bench/soak-lab.ts'],
   outdir,
   bundle: true,
   splitting: true,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { request } from 'undici'
+import { guard } from '../test/real/servers/guard.ts'
 import { freePort } from '../test/real/servers/ports.ts'
 import { cpuOf } from './peers.ts'
 
@@ -11,6 +12,10 @@ export interface Delay {
   readonly p99: number
   readonly p999: number
   readonly most: number
+  /** What the heap held after the last full collection; 0 before the first. */
+  readonly liveBytes: number
+  /** Sockets, timers and whatever else Node.js has open. */
+  readonly handles: number
 }
 
 export interface Scrape {
@@ -22,6 +27,9 @@ export interface Scrape {
 export interface Service {
   /** From its start to the first answer of /metrics. */
   readonly startSeconds: number
+  readonly pid: number
+  /** Of all its routes: `http://127.0.0.1:PORT`. */
+  readonly url: string
   scrape(encoding?: 'gzip' | 'identity'): Promise<Scrape>
   cpuSeconds(): Promise<number>
   rssBytes(): Promise<number>
@@ -35,7 +43,11 @@ export const pause = (milliseconds: number): Promise<void> =>
   new Promise((done) => void setTimeout(done, milliseconds))
 
 /** `npm run build` comes before it. */
-export async function startService(directory: string, config: string): Promise<Service> {
+export async function startService(
+  directory: string,
+  config: string,
+  flags: readonly string[] = [],
+): Promise<Service> {
   const file = join(directory, 'winkms.yml')
   await writeFile(file, config)
   const port = await freePort()
@@ -47,6 +59,7 @@ export async function startService(directory: string, config: string): Promise<S
       `--config.file=${file}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=error',
+      ...flags,
     ],
     port,
   )
@@ -60,13 +73,15 @@ export async function watch(directory: string, program: readonly string[], port:
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, BENCH_DELAY_FILE: delayFile },
   })
-  const exited = new Promise<void>((done) => child.once('exit', () => done()))
   const { pid } = child
   if (pid === undefined) throw new Error('the exporter does not start')
-  const url = `http://127.0.0.1:${port}/metrics`
+  const { release } = guard('kill -s KILL "$1"', String(pid))
+  const exited = new Promise<void>((done) => child.once('exit', () => done()))
+  void exited.then(release)
+  const url = `http://127.0.0.1:${port}`
   const scrape = async (encoding: 'gzip' | 'identity' = 'gzip'): Promise<Scrape> => {
     const start = performance.now()
-    const { body } = await request(url, { headers: { 'accept-encoding': encoding } })
+    const { body } = await request(`${url}/metrics`, { headers: { 'accept-encoding': encoding } })
     const bytes = Buffer.from(await body.arrayBuffer())
     const seconds = (performance.now() - start) / 1000
     const text = encoding === 'gzip' ? '' : bytes.toString()
@@ -83,6 +98,8 @@ export async function watch(directory: string, program: readonly string[], port:
   }
   return {
     startSeconds: (performance.now() - began) / 1000,
+    pid,
+    url,
     scrape,
     cpuSeconds: async () => (await cpuOf(pid)) / 1e6,
     async rssBytes() {

@@ -61,7 +61,15 @@ class OneDeadline implements Deadline {
   }
 }
 
+/**
+ * A process that was held up runs its timers before it hears what has come meanwhile: first heard, then judged. Otherwise a
+ * busy exporter would call hosts silent whose answers lie in its own sockets.
+ */
 function expire(deadline: OneDeadline): void {
+  setImmediate(expireNow, deadline)
+}
+
+function expireNow(deadline: OneDeadline): void {
   deadline.end('expired')
 }
 
@@ -76,18 +84,13 @@ export function createEnd(): Deadline {
   return new OneDeadline(Infinity)
 }
 
-/** Ends with the other one, or before it when it is closed. Costs no timer. */
-export function within(outer: Deadline): Deadline {
-  const deadline = new OneDeadline(performance.now() + outer.remainingSeconds() * 1000)
+/** Ends with the other one, or before it when it is closed. Costs no timer unless it has `seconds` of its own. */
+export function within(outer: Deadline, seconds?: number): Deadline {
+  const most = Math.min(seconds ?? Infinity, outer.remainingSeconds())
+  const deadline = new OneDeadline(performance.now() + most * 1000)
+  if (seconds !== undefined) deadline.timer = setTimeout(expire, most * 1000, deadline)
   const letGo = outer.own((why) => deadline.end(why))
   deadline.own(letGo)
-  return deadline
-}
-
-/** Ends when half of what is left of the other one has gone by, or with it when that is closed. */
-export function withinHalf(outer: Deadline): Deadline {
-  const deadline = createDeadline(outer.remainingSeconds() / 2)
-  deadline.own(outer.own(() => deadline.close()))
   return deadline
 }
 

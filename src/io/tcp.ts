@@ -29,9 +29,13 @@ export interface Answer {
 /** How long the message that begins with these bytes is; more than their number while that is not known yet. */
 export type Frame = (bytesSoFar: Uint8Array) => number
 
-/** Rejects with ProbeFailure `connect_*`. The deadline closes the socket. */
+/** Rejects with ProbeFailure `connect_*`, or `timeout` where no time was left to try. The deadline closes the socket. */
 export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): Promise<Connection> {
   return new Promise((resolve, reject) => {
+    if (deadline.ended) {
+      reject(new ProbeFailure('timeout', `${formatEndpoint(endpoint)}: no time was left to connect`))
+      return
+    }
     const socket = new Socket()
     const startedAt = clock.monotonicSeconds()
     let connected = false
@@ -52,7 +56,6 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
       )
     })
     socket.on('close', letGo)
-    if (deadline.ended) return
     socket.connect(endpoint.port, endpoint.address)
   })
 }

@@ -204,8 +204,11 @@ export function createUdpPool(): UdpPool {
           },
           fail,
         })
-        // Where the deadline comes first, it needs no timer beside it.
-        const timer = seconds < deadline.remainingSeconds() ? setTimeout(giveUp, seconds * 1000) : undefined
+        // Where the deadline comes first, it needs no timer beside it. What has come meanwhile is heard first, as there.
+        const timer =
+          seconds < deadline.remainingSeconds()
+            ? setTimeout(() => setImmediate(giveUp), seconds * 1000)
+            : undefined
         const letGo = deadline.own(giveUp)
         shared.socket.send(request, endpoint.port, endpoint.address, (error) => {
           if (error !== null) fail(error)

@@ -25,8 +25,9 @@ export function nameOf({ label, domain }: Pick<Resident, 'label' | 'domain'>): s
   return `${label}.${domain}`
 }
 
+/** Beyond 255 in the next block of addresses. */
 export function addressOf(network: string, { number }: Pick<Resident, 'number'>): string {
-  return `${network}.1.${number}`
+  return `${network}.${1 + (number >> 8)}.${number & 0xff}`
 }
 
 /** `withBranch` is false for the server on which the branch's SRV record is missing. */
@@ -39,8 +40,8 @@ export function zonesOf(
   for (const resident of residents) {
     const records = (zones[resident.domain] ??= [])
     const target = nameOf(resident)
-    const recorded = resident.recordedNumber ?? resident.number
-    records.push({ name: target, type: 'A', data: `${network}.1.${recorded}` })
+    const recorded = { number: resident.recordedNumber ?? resident.number }
+    records.push({ name: target, type: 'A', data: addressOf(network, recorded) })
     if (resident.srvPort === null || (resident.domain === BRANCH && !withBranch)) continue
     const data = { priority: 0, weight: 0, port: resident.srvPort, target }
     records.push({ name: `_vlmcs._tcp.${resident.domain}`, type: 'SRV', data })
@@ -55,16 +56,9 @@ export function zonesOf(
 export function renderConfig({ network, resolvers, reference, passwordFile }: EstatePlan): string {
   const watched = RESIDENTS.filter(({ forgotten }) => !forgotten)
   const both = JSON.stringify(resolvers)
-  const hosts = watched.map((resident) => {
-    const address = addressOf(network, resident)
-    return [
-      `  - name: ${nameOf(resident)}`,
-      ...(resident.addressed ? [`    addresses: ["${address}"]`] : []),
-      `    labels: { site: ${SITES[resident.domain] ?? 'elsewhere'} }`,
-      ...(resident.serves === undefined ? [] : [`    serves: [${resident.serves.join(', ')}]`]),
-      ...access(network, resident).map((line) => `    ${line}`),
-    ].join('\n')
-  })
+  const hosts = watched.map((resident) =>
+    hostEntry(network, resident, `site: ${SITES[resident.domain] ?? 'elsewhere'}`),
+  )
   const clients = CANARIES.map((canary) =>
     [
       `  - name: ${nameOf(canary)}`,
@@ -89,8 +83,7 @@ clients:
 ${clients.join('\n')}
 domains:
 ${domains.join('\n')}
-credentials:
-  reader: { auth: basic, username: ${READER.username}, password_file: ${JSON.stringify(passwordFile)} }
+${credentialsEntry(passwordFile)}
 probes:
   port: { schedule: 5s, timeout: 2s }
   srv: { schedule: 10s, timeout: 2s }
@@ -99,13 +92,33 @@ probes:
     schedule: 10s
     timeout: 3s
     sources: [smb2, ntp, http, ntlm, cim]
-    ports: { smb2: ${LAB_PORTS.smb2}, ntp: ${LAB_PORTS.ntp}, http: ${LAB_PORTS.http}, ntlm: ${LAB_PORTS.http} }
+    ports: ${CLOCK_PORTS}
     references: ["${reference}"]
   licensing: { schedule: 10s, timeout: 3s }
   activity: { schedule: 5s, timeout: 3s }
   client: { schedule: 10s, timeout: 3s }
 discovery: { from_srv: true }
 `
+}
+
+/** Where the clocks of all simulated hosts are, as `probes.clock.ports`. */
+export const CLOCK_PORTS = `{ smb2: ${LAB_PORTS.smb2}, ntp: ${LAB_PORTS.ntp}, http: ${LAB_PORTS.http}, ntlm: ${LAB_PORTS.http} }`
+
+/** The account with which the simulated Windows is read. */
+export function credentialsEntry(passwordFile: string): string {
+  return `credentials:
+  reader: { auth: basic, username: ${READER.username}, password_file: ${JSON.stringify(passwordFile)} }`
+}
+
+/** An element of `hosts`. `labels` as they stand between the braces. */
+export function hostEntry(network: string, resident: Resident, labels: string): string {
+  return [
+    `  - name: ${nameOf(resident)}`,
+    ...(resident.addressed ? [`    addresses: ["${addressOf(network, resident)}"]`] : []),
+    `    labels: { ${labels} }`,
+    ...(resident.serves === undefined ? [] : [`    serves: [${resident.serves.join(', ')}]`]),
+    ...access(network, resident).map((line) => `    ${line}`),
+  ].join('\n')
 }
 
 /** How Windows is asked: by WinRM where it can be, else by windows_exporter, else not at all. */

@@ -11,7 +11,7 @@ export interface Resident {
   /** First label of the host's name. */
   readonly label: string
   readonly domain: string
-  /** The last number of its address, 127.88.1.N. */
+  /** The last number of its address, 127.88.1.N; see `addressOf`. */
   readonly number: number
   /** What a diagnosis should name; `null` for a healthy host. */
   readonly cause: string | null

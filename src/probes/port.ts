@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Host } from '../config/targets.ts'
-import { withinHalf } from '../io/deadline.ts'
+import { within } from '../io/deadline.ts'
 import type { Connection } from '../io/tcp.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
 import type { Emit, Metric } from '../model/metric.ts'
@@ -127,25 +127,33 @@ const CONNECT_SAYS: Partial<Record<Reason, string>> = {
   connect_reset: 'resets connection attempts',
 }
 
+/** Where addresses are known without it, DNS has only this part of the time: they must not pay for a silent resolver. */
+const DNS_SHARE = 0.5
+
 /** The addresses to try: what DNS says, and what the configuration says, whether or not they agree. */
 async function addressesOf(
   host: Host,
   visit: Visit,
 ): Promise<{ dns: readonly string[] | undefined; failure?: ProbeFailure }> {
   if (host.connectTo !== undefined || isIP(host.name) !== 0) return { dns: undefined }
-  const { dns } = visit.io
   if (host.addresses === undefined)
-    return { dns: await dns.resolve(host.name, host.resolvers, visit.deadline) }
-  // A resolver that says nothing must not take the time that the addresses need: they would look dead.
-  const half = withinHalf(visit.deadline)
+    return { dns: await visit.io.dns.resolve(host.name, host.resolvers, visit.deadline) }
+  const share = within(visit.deadline, DNS_SHARE * visit.deadline.remainingSeconds())
   try {
-    return { dns: await dns.resolve(host.name, host.resolvers, half) }
+    return { dns: await visit.io.dns.resolve(host.name, host.resolvers, share) }
   } catch (error) {
     if (!(error instanceof ProbeFailure)) throw error
     return { dns: [], failure: error }
   } finally {
-    half.close()
+    share.close()
   }
+}
+
+/** Silence that was waited for in less than this part of the time says nothing about the host. */
+const LEAST_PART = 0.25
+
+function isSilent({ connectFailure, listener }: AddressOutcome): boolean {
+  return connectFailure === 'connect_timeout' || listener === 'silent'
 }
 
 function perAddress(
@@ -167,7 +175,7 @@ export const port: Probe<'port', HostTarget, PortReading> = {
 
   targets: ({ hosts }) => hosts.map((host) => hostTarget(host, 'port')),
 
-  async measure({ host }, visit) {
+  async measure({ host, timeoutSeconds }, visit) {
     visit.enter('resolve')
     const { dns, failure } = await addressesOf(host, visit)
     const literal = host.connectTo ?? host.name
@@ -177,7 +185,13 @@ export const port: Probe<'port', HostTarget, PortReading> = {
       MOST_ADDRESSES,
     )
     visit.enter('connect')
+    const left = visit.deadline.remainingSeconds()
     const outcomes = await Promise.all(addresses.map((address) => tryAddress(address, dns, host, visit)))
+    if (left < LEAST_PART * timeoutSeconds && outcomes.some(isSilent))
+      throw new ProbeFailure(
+        'timeout',
+        `DNS took so long that only ${left.toFixed(2)} s were left to ask the host`,
+      )
     if (failure === undefined) return { addresses: outcomes }
     return { addresses: outcomes, resolveFailure: { reason: failure.reason, detail: failure.message } }
   },

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { run, type RunOptions } from '../../src/engine/run.ts'
 import { createIo } from '../../src/io/io.ts'
 import type { Ending } from '../../src/io/deadline.ts'
@@ -6,14 +6,10 @@ import { MalformedMessage, ProbeFailure } from '../../src/model/failure.ts'
 import { silentLog, type Log } from '../../src/model/log.ts'
 import type { Result } from '../../src/model/result.ts'
 import type { Visit } from '../../src/probes/probe.ts'
+import { timeByHand } from '../time-by-hand.ts'
 import { taskOf, type TaskWords } from './support.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+timeByHand()
 
 interface Ran {
   readonly result: Result

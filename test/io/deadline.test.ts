@@ -1,12 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDeadline, within, withinHalf, type Ending } from '../../src/io/deadline.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { createDeadline, within, type Ending } from '../../src/io/deadline.ts'
+import { timeByHand } from '../time-by-hand.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+timeByHand()
 
 describe('a deadline', () => {
   it('expires once its time is up, and tells everything it owns so, once', () => {
@@ -109,25 +105,25 @@ describe('a deadline within another', () => {
   })
 })
 
-describe('half of a deadline', () => {
+describe('a share of a deadline', () => {
   it('ends first, and leaves the other one alone', () => {
     const outer = createDeadline(2)
     vi.advanceTimersByTime(1_000)
-    const half = withinHalf(outer)
+    const share = within(outer, 0.5)
     const told: Ending[] = []
-    half.own((ending) => told.push(ending))
+    share.own((ending) => told.push(ending))
     vi.advanceTimersByTime(499)
     expect(told).toEqual([])
-    vi.advanceTimersByTime(1)
+    vi.advanceTimersByTime(2)
     expect([told, outer.ended]).toEqual([['expired'], false])
   })
 
   it('is closed with the other one, and leaves no timer', () => {
     const outer = createDeadline(2)
-    const half = withinHalf(outer)
+    const share = within(outer, 0.5)
     outer.close()
-    expect([half.ended, vi.getTimerCount()]).toEqual([true, 0])
-    expect(withinHalf(outer).ended).toBe(true)
+    expect([share.ended, vi.getTimerCount()]).toEqual([true, 0])
+    expect(within(outer, 0.5).ended).toBe(true)
     expect(vi.getTimerCount()).toBe(0)
   })
 })

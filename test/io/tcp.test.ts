@@ -74,9 +74,32 @@ describe('connecting', () => {
     const peer = await tcpPeer(() => connections++)
     const deadline = deadlineOf(AMPLE_SECONDS)
     deadline.close()
-    await failureOf(connect(peer, deadline, systemClock))
+    expect(await reasonOf(connect(peer, deadline, systemClock))).toBe('timeout')
     await once((await connect(peer, deadlineOf(AMPLE_SECONDS), systemClock)).socket.end(), 'close')
     expect(connections).toBe(1)
+  })
+})
+
+describe('a process that is held up beyond a deadline', () => {
+  /** Nothing is heard meanwhile, and no timer runs. */
+  const holdUp = (milliseconds: number): void =>
+    void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+
+  it('hears who answered in time before it calls them silent', async () => {
+    const peer = await tcpPeer(() => {})
+    const attempt = connect(peer, deadlineOf(0.1), systemClock)
+    // The kernel connects them by itself.
+    holdUp(300)
+    expect((await attempt).endpoint).toMatchObject({ port: peer.port })
+  })
+
+  it('says nothing of a peer that it had no time to ask', async () => {
+    const filtered = await during(startFiltered(LOOPBACK))
+    const deadline = deadlineOf(0.05)
+    holdUp(100)
+    await new Promise((resolve) => deadline.own(resolve))
+    // Not connect_timeout: it was never tried.
+    expect(await reasonOf(connect(filtered, deadline, systemClock))).toBe('timeout')
   })
 })
 

@@ -1,6 +1,7 @@
 // Finding and reading the configuration, for every command that needs one.
 import { checkCron } from '../engine/cron.ts'
 import { formatProblem, parseConfig, readConfig, type Loaded } from '../config/load.ts'
+import { printable } from '../views/printable.ts'
 import type { Flag } from './options.ts'
 
 export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
@@ -13,5 +14,5 @@ export function loadConfiguration(file: string | undefined): Loaded {
 }
 
 export function problemsText({ problems }: Loaded): string {
-  return problems.map(formatProblem).join('\n')
+  return problems.map((problem) => printable(formatProblem(problem))).join('\n')
 }

@@ -5,6 +5,7 @@ import type { Log } from '../model/log.ts'
 import type { Site } from '../views/html-frame.ts'
 import { hostJson, hostsJson } from '../views/json.ts'
 import { CONTENT_TYPES } from '../views/lines.ts'
+import { printableJson } from '../views/printable.ts'
 import type { WatchedEstate, WebOptions } from './daemon.ts'
 import { hostTargets, windowsExporterTargets } from './discovery.ts'
 import { chooseFormat, sendPieces } from './metrics.ts'
@@ -67,12 +68,12 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
   routes.get('/probe', createProbeHandler(daemon, options))
 
   routes.get('/api/v1/hosts', (_request, response) => {
-    response.json(hostsJson(daemon.snapshot()))
+    sendJson(response, hostsJson(daemon.snapshot()))
   })
   routes.get('/api/v1/hosts/:name', (request, response) => {
     const view = hostIn(daemon.snapshot(), request.params.name)
-    if (view === undefined) response.status(404).json({ error: 'there is no such host' })
-    else response.json(hostJson(view))
+    if (view === undefined) sendJson(response.status(404), { error: 'there is no such host' })
+    else sendJson(response, hostJson(view))
   })
   routes.get('/sd/hosts', (_request, response) => discover(response, daemon, hostTargets))
   routes.get('/sd/windows_exporter', (_request, response) =>
@@ -111,13 +112,18 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions): Router {
   return routes
 }
 
+/** People look at it by curl, too. */
+function sendJson(response: Response, value: object): void {
+  response.type('json').send(printableJson(JSON.stringify(value)))
+}
+
 /** Prometheus takes an empty list as "there is nothing": while that is not sure, no list is given. */
 function discover(
   response: Response,
   daemon: WatchedEstate,
   groups: (estate: WatchedEstate['estate']) => readonly object[],
 ): void {
-  if (daemon.phase === 'running') response.json(groups(daemon.estate))
+  if (daemon.phase === 'running') sendJson(response, groups(daemon.estate))
   else response.status(503).type('text/plain').send('Not ready\n')
 }
 

@@ -100,12 +100,12 @@ export interface Running {
   stop(): Promise<void>
 }
 
-export function start(args: readonly string[]): Running {
+export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env },
   })
   const watch = guard('kill -s KILL -- "-$1"', String(child.pid ?? 'none'))
   const printed = { out: '', err: '' }
@@ -138,8 +138,12 @@ export function start(args: readonly string[]): Running {
 }
 
 /** Runs it to its end. */
-export async function run(args: readonly string[], seconds = 30): Promise<Finished> {
-  const running = start(args)
+export async function run(
+  args: readonly string[],
+  seconds = 30,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const running = start(args, env)
   try {
     return await running.ended(seconds)
   } finally {

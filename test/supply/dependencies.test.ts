@@ -39,12 +39,10 @@ it('the decision has each of them, with its licence and what it brings along', (
   const rows = [
     ...text.matchAll(/^\| `([^`]+)`(?: \(optional\))? \| ([^|]+) \| ([^|]+) \| (\d+) \| ([^|]+) \|$/gm),
   ]
-  const told = rows.map(([, name = '', , licence = '', count]) => [name, licence.trim(), Number(count)])
-  const held = Object.keys(direct).map((name) => [
-    name,
-    byFolder.get(`node_modules/${name}`)?.license,
-    broughtBy(name),
-  ])
+  const told = rows.map(([, name = '', , licence = '', count]) => `${name}, ${licence.trim()}, ${count}`)
+  const held = Object.keys(direct).map(
+    (name) => `${name}, ${byFolder.get(`node_modules/${name}`)?.license}, ${broughtBy(name)}`,
+  )
   expect(told.toSorted()).toEqual(held.toSorted())
   // Each with a reason and what could take its place, in words.
   for (const [, name = '', reason = '', , , instead = ''] of rows) {

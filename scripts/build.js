@@ -1,20 +1,25 @@
 // Bundles the command into one file, which starts in a fraction of the time that a folder of modules takes, and has V8
-// compile it (scripts/loader.js says what for).
+// compile it (scripts/compile.js). The same sources, packages and Node.js make the same files, byte by byte, wherever and
+// whenever they are built.
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Script } from 'node:vm'
 import { build } from 'esbuild'
+import { licencesOf, packagesIn } from './licences.js'
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = `${root}dist/`
+const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
 function revision() {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // Not --short, whose length is each clone's own.
+    const options = { cwd: root, env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(root) } }
+    // Not --short, whose length is each clone's own; and not of a repository in which this is only unpacked.
+    return execFileSync('git', ['rev-parse', 'HEAD'], { ...options, stdio: ['ignore', 'pipe', 'ignore'] })
       .toString()
-      .trim()
+      .slice(0, 12)
   } catch {
     return 'unknown'
   }
@@ -59,10 +64,8 @@ const undiciApart = {
   },
 }
 
-const root = new URL('..', import.meta.url)
-const dist = fileURLToPath(new URL('dist/', root))
 const options = {
-  absWorkingDir: fileURLToPath(root),
+  absWorkingDir: root,
   bundle: true,
   platform: 'node',
   // V8 takes compiled code for scripts only, not for modules.
@@ -74,41 +77,48 @@ const options = {
   external: ['koffi'],
   minifySyntax: true,
   minifyWhitespace: true,
-  legalComments: 'linked',
+  legalComments: 'none',
+  metafile: true,
   charset: 'ascii',
   logLevel: 'warning',
 }
 
+// `npm pack` keeps the rights of files.
+process.umask(0o022)
 rmSync(dist, { recursive: true, force: true })
-await build({ ...options, entryPoints: ['undici'], outfile: 'dist/undici.cjs' })
-// For the thread that src/server/bcrypt.ts starts.
-await build({ ...options, entryPoints: ['bcryptjs'], outfile: 'dist/bcrypt.cjs' })
-await build({
-  ...options,
-  entryPoints: ['src/commands/run.ts'],
-  outfile: 'dist/winkms.cjs',
-  plugins: [withoutUnused, undiciApart],
-  banner: {
-    js: "(function (exports, require, module, __filename, __dirname) { const __url = require('node:url').pathToFileURL(__filename).href;",
-  },
-  footer: { js: '})' },
-  define: {
-    __BCRYPT__: JSON.stringify('./bcrypt.cjs'),
-    __VERSION__: JSON.stringify(version),
-    __REVISION__: JSON.stringify(revision()),
-    'import.meta.url': '__url',
-  },
-})
+const bundles = [
+  await build({ ...options, entryPoints: ['undici'], outfile: 'dist/undici.cjs' }),
+  // For the thread that src/server/bcrypt.ts starts.
+  await build({ ...options, entryPoints: ['bcryptjs'], outfile: 'dist/bcrypt.cjs' }),
+  await build({
+    ...options,
+    entryPoints: ['src/commands/run.ts'],
+    outfile: 'dist/winkms.cjs',
+    plugins: [withoutUnused, undiciApart],
+    banner: {
+      js: "(function (exports, require, module, __filename, __dirname) { const __url = require('node:url').pathToFileURL(__filename).href;",
+    },
+    footer: { js: '})' },
+    define: {
+      __BCRYPT__: JSON.stringify('./bcrypt.cjs'),
+      __VERSION__: JSON.stringify(version),
+      __REVISION__: JSON.stringify(revision()),
+      'import.meta.url': '__url',
+    },
+  }),
+]
+const packages = new Set(bundles.flatMap(({ metafile }) => packagesIn(metafile)))
+writeFileSync(`${dist}winkms.LEGAL.txt`, licencesOf(root, [...packages].sort()))
 
-// Loaded once first: what runs at every start is then compiled too, and the rest is when it is wanted.
-const filename = `${dist}winkms.cjs`
-const source = readFileSync(filename)
-const script = new Script(source.toString('latin1'), { filename })
-const module = { exports: {} }
-script.runInThisContext()(module.exports, createRequire(filename), module, filename, dist)
-const code = script.createCachedData()
-const digest = createHash('sha256').update(source).update(code).digest()
-writeFileSync(`${dist}winkms.${process.versions.v8}-${process.arch}.cache`, Buffer.concat([digest, code]))
+// For whoever wants to know what is in the bundles: `node scripts/build.js FILE`.
+const [, , file] = process.argv
+if (file !== undefined) writeFileSync(file, JSON.stringify(bundles.map(({ metafile }) => metafile)))
+
+// Nothing of the caller's environment has a say in what V8 makes.
+execFileSync(process.execPath, ['--random-seed=1', `${root}scripts/compile.js`], {
+  env: {},
+  stdio: 'inherit',
+})
 
 // Last: where it is, all of it is.
 copyFileSync(new URL('loader.js', import.meta.url), `${dist}main.js`)

@@ -4,6 +4,7 @@ import { formatProblem, parseConfig, readConfig, type Loaded } from '../config/l
 import { isProblems, openDoors, type Doors } from '../server/doors.ts'
 import type { Log } from '../model/log.ts'
 import type { Context } from './context.ts'
+import { printable } from '../views/printable.ts'
 import type { Flag } from './options.ts'
 
 export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
@@ -16,7 +17,7 @@ export function loadConfiguration(file: string | undefined): Loaded {
 }
 
 export function problemsText({ problems }: Loaded): string {
-  return problems.map(formatProblem).join('\n')
+  return problems.map((problem) => printable(formatProblem(problem))).join('\n')
 }
 
 /** What is wrong with the web configuration is printed; undefined then. */
@@ -27,6 +28,6 @@ export function loadDoors(
 ): Doors | undefined {
   const doors = openDoors(file, { log })
   if (!isProblems(doors)) return doors
-  err(`${doors.map(formatProblem).join('\n')}\n`)
+  err(`${doors.map((problem) => printable(formatProblem(problem))).join('\n')}\n`)
   return undefined
 }

@@ -11,6 +11,7 @@ import { silentLog, type Log } from '../model/log.ts'
 import type { ResultOf } from '../probes/index.ts'
 import { checkName } from '../protocol/dns.ts'
 import { diagnosisJson, resultJson } from '../views/json.ts'
+import { printable, printableJson } from '../views/printable.ts'
 import { reportPage } from '../views/report.ts'
 import { diagnosisText, plainPaint, terminalPaint } from '../views/text.ts'
 import { CONFIG_FLAG, loadConfiguration, problemsText } from './configuration.ts'
@@ -134,7 +135,7 @@ export async function diagnose(argv: readonly string[], context: Context): Promi
         io,
         log,
         onResult: ({ probe, target }, done, total) =>
-          progress.say(`${name}: ${done} of ${total} answered (${probe} ${target.key})`),
+          progress.say(`${name}: ${done} of ${total} answered (${probe} ${printable(target.key)})`),
       })
       progress.clear()
       examinations.push(examination)
@@ -155,7 +156,7 @@ export async function diagnose(argv: readonly string[], context: Context): Promi
       ...diagnosisJson(diagnosis),
       results: results.map(resultJson),
     }))
-    context.out(`${JSON.stringify(report, null, 2)}\n`)
+    context.out(`${printableJson(JSON.stringify(report, null, 2))}\n`)
   }
   const file = args.text('report')
   if (file !== undefined && examinations.length > 0) {

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream'
 import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
 import type { Log } from '../model/log.ts'
-import { printable } from '../views/printable.ts'
+import { printable, printableJson } from '../views/printable.ts'
 import type { Context } from './context.ts'
 import { UsageError, type Arguments, type Flag } from './options.ts'
 
@@ -37,7 +37,8 @@ export function createLogger(level = 'info', format = 'logfmt', write: (text: st
     throw new UsageError(`--log.level is one of ${LEVELS.join(', ')}, not "${level}"`)
   if (format !== 'json' && format !== 'logfmt')
     throw new UsageError(`--log.format is json or logfmt, not "${format}"`)
-  const stream: DestinationStream = format === 'json' ? { write } : logfmtStream(write)
+  const stream: DestinationStream =
+    format === 'json' ? { write: (line) => write(printableJson(line)) } : logfmtStream(write)
   return pino(
     {
       level,

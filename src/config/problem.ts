@@ -39,9 +39,11 @@ export function formatProblem({ file, line, column, key, message, hint }: Proble
 
 export function formatPath(path: Path): string {
   let text = ''
-  for (const part of path) {
+  for (const [index, part] of path.entries()) {
     if (typeof part === 'number') text += `[${part}]`
     else if (/^[\w-]+$/.test(part)) text += text === '' ? part : `.${part}`
+    // Not the name of a logon, then; what else stands there can only be guessed.
+    else if (index === 1 && path[0] === 'credentials') text += '["<secret>"]'
     else text += `[${showKey(part)}]`
   }
   return text
@@ -57,10 +59,14 @@ export function showKey(key: string): string {
   return quote(key.replace(/:.*/s, ':...'))
 }
 
-/** Not what stands under a password's key, nor in a URL, which may carry one, nor in a logon but for its kind. */
+/**
+ * Not what stands under a password's key, nor in a URL, which may carry one, nor in a logon but for one word as its kind;
+ * nor a text that is the whole file, which may be the password's own.
+ */
 function mayShow(path: Path, value: unknown): boolean {
   const last = path.at(-1)
-  if (path[0] === 'credentials' && last !== 'auth') return false
+  if (path.length === 0) return false
+  if (path[0] === 'credentials' && !(last === 'auth' && /^[a-z]{1,12}$/i.test(String(value)))) return false
   if (path[0] === 'basic_auth_users' || last === 'key') return false
   if (last === 'url' || path.some((part) => SECRETIVE.test(String(part)))) return false
   return typeof value === 'string' ? !value.includes('@') : typeof value !== 'object'

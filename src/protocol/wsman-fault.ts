@@ -78,16 +78,18 @@ const MEANINGS: readonly Meaning[] = [
   },
 ]
 
-/** The failure that a fault is. `where` begins its message. */
-export function faultFailure(fault: Fault, where: string): ProbeFailure {
+const MOST_WORDS = 200
+
+/** The failure that a fault is. `where` begins its message; `mask` makes the peer's words fit to be shown. */
+export function faultFailure(fault: Fault, where: string, mask: (words: string) => string): ProbeFailure {
   const { codes, subcode, wmiResult, text } = fault
   const known = wmiResult === undefined ? codes : [wmiResult, ...codes]
   const meaning =
     MEANINGS.find((each) => each.codes.some((code) => known.includes(code))) ??
     (subcode === 'AccessDenied' ? MEANINGS.find((each) => each.codes.includes(5)) : undefined)
   const told = [...new Set(known)].slice(0, 3).map(hresultText).join(', ')
-  const code = told === '' ? (subcode ?? 'no code') : told
-  const words = text === '' ? '' : `: ${text}`
+  const code = told === '' ? mask(subcode ?? 'no code') : told
+  const words = text === '' ? '' : `: ${mask(text).slice(0, MOST_WORDS)}`
   return new ProbeFailure(
     meaning?.reason ?? 'protocol_error',
     `${where}: ${meaning?.sentence ?? 'a fault'} (${code}${words})`,

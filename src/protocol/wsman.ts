@@ -113,7 +113,7 @@ export interface Fault {
   readonly subcode: string | undefined
   /** A code of WMI's own (0x8004....), where the detail names one. */
   readonly wmiResult: number | undefined
-  /** The peer's words, in the peer's language; at most 200 characters on one line. */
+  /** The peer's words, in the peer's language, on one line; they may say back what the peer was sent. */
   readonly text: string
 }
 
@@ -170,9 +170,12 @@ function faultOf(fault: XmlElement): Fault {
     codes,
     subcode: value === undefined || value === '' ? undefined : value.slice(value.indexOf(':') + 1, 100),
     wmiResult: said.find((code) => code !== undefined && code >= 0x8004_0000 && code <= 0x8004_ffff),
-    text: words.find((sentence) => sentence !== '')?.slice(0, 200) ?? '',
+    text: words.find((sentence) => sentence !== '')?.slice(0, MOST_WORDS) ?? '',
   }
 }
+
+/** More than is shown, so that nothing that is masked is cut in half. */
+const MOST_WORDS = 4096
 
 function oneLine(text: string): string {
   return text.replaceAll(/[\s\p{C}]+/gu, ' ').trim()

@@ -4,6 +4,7 @@ import type { Log } from '../model/log.ts'
 import type { Site } from '../views/html-frame.ts'
 import { hostJson, hostsJson } from '../views/json.ts'
 import { CONTENT_TYPES } from '../views/lines.ts'
+import { printableJson } from '../views/printable.ts'
 import type { WatchedEstate, WebOptions } from './daemon.ts'
 import { hostTargets, windowsExporterTargets } from './discovery.ts'
 import {
@@ -123,17 +124,22 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions, refused: (why:
   routes.use(createHostCheck(options.doors, options.hostNames, refused))
   addPages(routes, daemon, site)
   routes.get('/api/v1/hosts', (_request, response) => {
-    response.json(hostsJson(daemon.snapshot()))
+    sendJson(response, hostsJson(daemon.snapshot()))
   })
   routes.get('/api/v1/hosts/:name', (request, response) => {
     const view = hostIn(daemon.snapshot(), request.params.name)
-    if (view === undefined) response.status(404).json({ error: 'there is no such host' })
-    else response.json(hostJson(view))
+    if (view === undefined) sendJson(response.status(404), { error: 'there is no such host' })
+    else sendJson(response, hostJson(view))
   })
   routes.get('/config', (_request, response) => {
     response.type('text/plain').send(options.configText())
   })
   return routes
+}
+
+/** People look at it by curl, too. */
+function sendJson(response: Response, value: object): void {
+  response.type('json').send(printableJson(JSON.stringify(value)))
 }
 
 /** Prometheus takes an empty list as "there is nothing": while that is not sure, no list is given. */
@@ -142,7 +148,7 @@ function discover(
   daemon: WatchedEstate,
   groups: (estate: WatchedEstate['estate']) => readonly object[],
 ): void {
-  if (daemon.phase === 'running') response.json(groups(daemon.estate))
+  if (daemon.phase === 'running') sendJson(response, groups(daemon.estate))
   else response.status(503).type('text/plain').send('Not ready\n')
 }
 

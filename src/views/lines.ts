@@ -2,6 +2,7 @@
 // Text 0.0.4 and OpenMetrics 1.0 differ only in a family's head lines and at the end, so that one set of lines serves both.
 import type { Family, Metric } from '../model/metric.ts'
 import type { Labels } from '../model/target.ts'
+import { BEYOND_C0, printable } from './printable.ts'
 
 export type Format = 'text' | 'openmetrics'
 
@@ -13,13 +14,17 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
 /** Peers choose some label values (SRV targets, Windows' product name): longer ones are cut. */
 const LONGEST_VALUE = 256
 
+const MARKED = new RegExp(String.raw`[\u0000-\u001f${BEYOND_C0}"\\\ud800-\udfff]`)
+
 /** Control characters cannot be told apart on a page, and break lines in a log: they become a replacement character. */
 export function labelValue(text: string): string {
   let value = text.length > LONGEST_VALUE ? text.slice(0, LONGEST_VALUE) : text
-  if (/[\u0000-\u001f\u007f"\\\ud800-\udfff]/.test(value)) {
+  if (MARKED.test(value)) {
     value = value
       .toWellFormed()
-      .replace(/[\u0000-\u0009\u000b-\u001f\u007f]/g, '\ufffd')
+      .split('\n')
+      .map(printable)
+      .join('\n')
       .replaceAll('\\', '\\\\')
       .replaceAll('\n', '\\n')
       .replaceAll('"', '\\"')

@@ -1,10 +1,21 @@
 // Text that a peer may have had a hand in, made harmless for terminals, logs and pages.
 
+// DEL and C1 steer terminals as C0 does; the others turn the direction of writing, or end a line.
+export const BEYOND_C0 = String.raw`\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069`
+const STEERING = new RegExp(`[\\u0000-\\u001f${BEYOND_C0}]`, 'g')
+const STEERING_IN_JSON = new RegExp(`[${BEYOND_C0}]`, 'g')
+
 /** Control characters (C0, C1) and those that turn the direction of writing become visible instead of effective. */
 export function printable(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
+  return text.toWellFormed().replace(STEERING, '\ufffd')
+}
+
+/** JSON escapes C0 and lone surrogates itself; the rest is escaped here, and means the same to whoever parses it. */
+export function printableJson(json: string): string {
+  return json.replace(
+    STEERING_IN_JSON,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 const HTML: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import { createLogger, logfmt } from '../../src/commands/logger.ts'
 import { UsageError } from '../../src/commands/options.ts'
 
 /** What reaches a terminal must not steer it, and a record must not become two. */
-const STEERING = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
+const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
 function written(format: string, level = 'debug') {
   const lines: string[] = []
@@ -60,6 +60,22 @@ describe('createLogger', () => {
       msg: 'failed\n',
       err: { message: 'broke\n\u001b[0m' },
     })
+  })
+
+  it('lets nothing through in JSON that steers a terminal or ends the line, and loses nothing', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const { lines, log } = written('json')
+        log.info({ detail: text, list: [text] }, text)
+        const [line = ''] = lines
+        expect(lines).toHaveLength(1)
+        expect(line.slice(0, -1)).not.toMatch(STEERING)
+        expect(JSON.parse(line)).toMatchObject({ detail: text, list: [text], msg: text })
+      }),
+    )
+    const { lines, log } = written('json')
+    log.info({ [`\u009b2J`]: 'a\u009b31m\u202e\u2028b\u007f' }, '\u2066')
+    expect(lines.join('').trimEnd()).not.toMatch(STEERING)
   })
 
   it.each([

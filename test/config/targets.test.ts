@@ -49,6 +49,16 @@ describe('the way to a Windows', () => {
     })
   }
 
+  it('is not there for a host that only a record names, whatever the configured ones are shown', () => {
+    const { hosts } = estate(
+      `hosts: [{ name: kms01.corp.example, windows: { via: winrm, credentials: reader } }]${CREDENTIALS}`,
+    )
+    expect(hosts.map(({ name, windows }) => [name, windows?.via])).toEqual([
+      ['kms01.corp.example', 'winrm'],
+      ['found.corp.example', undefined],
+    ])
+  })
+
   it('is as it is given', () => {
     const { hosts, clients } = estate(`
 hosts:

@@ -152,8 +152,12 @@ export function start(
 }
 
 /** Runs it to its end. */
-export async function run(args: readonly string[], seconds = 30): Promise<Finished> {
-  const running = start(args)
+export async function run(
+  args: readonly string[],
+  seconds = 30,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const running = start(args, { env })
   try {
     return await running.ended(seconds)
   } finally {

@@ -206,6 +206,7 @@ describe('a fault', () => {
     const { message } = faultFailure(
       faultIn(fault(1, '').replace('Der', `${'x'.repeat(9_000)}\u202e`)),
       'here',
+      String,
     )
     expect(message.length).toBeLessThan(400)
     expect(message).not.toContain('\u202e')
@@ -228,12 +229,14 @@ describe('a fault', () => {
     [[0x8033_81a6], undefined, 'protocol_error'],
     [[], undefined, 'protocol_error'],
   ] as const)('of the codes %j and %j is %s', (codes, wmiResult, reason) => {
-    expect(faultFailure({ codes, subcode: undefined, wmiResult, text: '' }, 'here').reason).toBe(reason)
+    expect(faultFailure({ codes, subcode: undefined, wmiResult, text: '' }, 'here', String).reason).toBe(
+      reason,
+    )
   })
 
   it('without a code is told by its subcode', () => {
     const denied = { codes: [], subcode: 'AccessDenied', wmiResult: undefined, text: '' }
-    expect(faultFailure(denied, 'here').reason).toBe('access_denied')
+    expect(faultFailure(denied, 'here', String).reason).toBe('access_denied')
   })
 })
 

@@ -17,6 +17,7 @@ import { createSelfMetrics, renderMetric } from '../../src/views/prometheus.ts'
 import { realServer } from '../real/servers/need.ts'
 import { promtoolCheckMetrics } from '../real/servers/prometheus.ts'
 import { linesOf } from './lines-of.ts'
+import { HARMFUL } from './scenes.ts'
 import { parseStrictly } from './strict.ts'
 
 const FORMATS = ['text', 'openmetrics'] as const
@@ -48,7 +49,7 @@ interface Declared extends Family {
 /** What we replace in label values on purpose, which prom-client does not. */
 const tame = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 1 })
-  .filter((character) => !/[\u0000-\u0009\u000b-\u001f\u007f]/.test(character))
+  .filter((character) => !HARMFUL.test(character))
 const character = fc.oneof(
   tame,
   fc.constantFrom('"', '\\', '\n', '{', '}', ',', '=', '#', ' ', 'n', 'ü', '😀'),
@@ -187,6 +188,7 @@ describe('a label value', () => {
     ['a line feed', '\n', String.raw`\n`],
     ['what looks like an escape', String.raw`\n\"`, String.raw`\\n\\\"`],
     ['NUL, escape, carriage return, tab, delete', '\0\u001b[31m\r\t\u007f', '��[31m���'],
+    ['CSI in one character, a line separator, a turn of direction', '\u009b31m\u2028\u202e', '�31m��'],
     ['a lone high surrogate', 'a\ud800b', 'a�b'],
     ['a lone low surrogate', 'a\udc00b', 'a�b'],
     ['a pair of surrogates', '😀', '😀'],
@@ -216,7 +218,7 @@ describe('a label value', () => {
         )
         const [family] = parseStrictly(page, 'text')
         const read = family?.samples[0]?.labels['b'] ?? 'no label'
-        expect(read).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/)
+        expect(read).not.toMatch(HARMFUL)
         expect(read.length).toBeLessThanOrEqual(256)
         const kept = text.slice(0, 256)
         for (let index = 0; index < kept.length; index += 1)

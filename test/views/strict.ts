@@ -78,7 +78,12 @@ function checkHistogram({ name, samples }: StrictFamily): void {
   }
   for (const { buckets, count, sum } of series.values()) {
     const [bound, total] = buckets.at(-1) ?? []
-    if (bound !== Infinity || total !== count || sum === undefined) throw new Error(`${name} is not closed`)
+    // OpenMetrics 1.0: where a bucket is negative there is neither sum nor count.
+    const isClosed =
+      (buckets[0]?.[0] ?? 0) < 0
+        ? sum === undefined && count === undefined
+        : sum !== undefined && total === count
+    if (bound !== Infinity || !isClosed) throw new Error(`${name} is not closed`)
     for (const [index, [at, value]] of buckets.entries()) {
       const [before, less] = buckets[index - 1] ?? [-Infinity, 0]
       if (at <= before || value < less) throw new Error(`${name} is not cumulative`)

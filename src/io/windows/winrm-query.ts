@@ -47,7 +47,7 @@ export async function enumerate(
   const most = Math.min(ROWS_A_PAGE, mostRows + 1)
   for (let roundTrips = 1; ; roundTrips++) {
     const round = await say(pageQuestion(wql, context, most))
-    if (round.value.fault !== undefined) throw faultFailure(round.value.fault, where)
+    if (round.value.fault !== undefined) throw faultFailure(round.value.fault, where, round.mask)
     const page: Page = round.value
     for (const row of page.rows) rows.push(row)
     if (first === undefined && rows.length > 0) first = round

@@ -11,9 +11,11 @@ import type { Resolver } from '../dns.ts'
 import type { HttpConnection, TlsOptions } from '../http.ts'
 import type { Hold, LogonGuard, Outcome, Trial } from './logon-guard.ts'
 import type { Channel, Logon } from './logon/logon.ts'
+import { maskOf, type Mask } from './reflected.ts'
 import { trustOf } from './trust.ts'
 import type { WindowsVisit } from './windows.ts'
 import type { Route } from './winrm-route.ts'
+import { checkStatus, typeOf } from './winrm-status.ts'
 
 /** Room for what sealing adds. */
 const MOST_BODY_BYTES = MOST_ENVELOPE_LENGTH + 16 * 1024
@@ -27,6 +29,8 @@ export interface Session {
   /** The visit that opened it. */
   readonly openedBy: WindowsVisit
   readonly identity: Identity
+  /** For all that the peer says. */
+  readonly mask: Mask
   /** Whether the account is known to be accepted on it. */
   accepted: boolean
 }
@@ -41,6 +45,7 @@ interface Means {
 export async function openSession(route: Route, visit: WindowsVisit, means: Means): Promise<Session> {
   const { deadline } = visit
   const { identity, password } = accountOf(route)
+  const mask = maskOf(password)
   refuseWhileHeld(route, means.guard.held(...identity))
   visit.enter('resolve')
   const address = route.address ?? (await means.dns.resolve(route.name, route.resolvers, deadline))[0]
@@ -55,8 +60,8 @@ export async function openSession(route: Route, visit: WindowsVisit, means: Mean
   const connection = await openConnection(peer, deadline, means.clock)
   try {
     visit.enter('logon')
-    const logged = await logOn(connection, route, { identity, password, deadline, guard: means.guard })
-    return { connection, ...logged, openedBy: visit, identity }
+    const logged = await logOn(connection, route, { identity, password, mask, deadline, guard: means.guard })
+    return { connection, ...logged, openedBy: visit, identity, mask }
   } catch (error) {
     connection.close()
     throw error
@@ -123,6 +128,7 @@ function refuseWhileHeld({ where }: Route, hold: Hold | undefined): void {
 interface Attempt {
   readonly identity: Identity
   readonly password: string | undefined
+  readonly mask: Mask
   readonly deadline: Deadline
   readonly guard: LogonGuard
 }
@@ -159,7 +165,7 @@ async function logOn(
   attempt: Attempt,
 ): Promise<Pick<Session, 'channel' | 'accepted'>> {
   const { credential, path, where, serviceHost: host } = route
-  const { deadline, password } = attempt
+  const { deadline, password, mask } = attempt
   let trial: Trial | undefined
   const beforeProof = async (): Promise<void> => {
     trial = await trialOf(route, attempt)
@@ -172,7 +178,7 @@ async function logOn(
     const unasked = credential.auth === 'basic' || credential.auth === 'certificate'
     if (unasked) {
       await beforeProof()
-      await prove(connection, channel, route, deadline)
+      await prove(connection, channel, route, mask, deadline)
     }
     const accepted = unasked || channel.accepted
     trial?.end(accepted ? 'accepted' : 'unjudged')
@@ -205,6 +211,7 @@ async function prove(
   connection: HttpConnection,
   channel: Channel,
   route: Route,
+  mask: Mask,
   deadline: Deadline,
 ): Promise<void> {
   const { contentType, body } = channel.wrap(encodeIdentify())
@@ -222,7 +229,7 @@ async function prove(
       throw new NotTaken('auth_failed', `${route.where}: HTTP 401: the server does not offer Basic`)
     throw new ProbeFailure('auth_failed', `${route.where}: HTTP 401`)
   }
-  checkStatus(answer.status, String(answer.headers['content-type'] ?? ''), answer.body, route.where)
+  checkStatus(answer, route.where, mask)
 }
 
 export interface Round<T> {
@@ -231,6 +238,8 @@ export interface Round<T> {
   readonly length: number
   readonly sent: Moment
   readonly received: Moment
+  /** For what it says in words. */
+  readonly mask: Mask
 }
 
 /**
@@ -246,40 +255,22 @@ export async function sayOn<T>(
   deadline: Deadline,
   guard: LogonGuard,
 ): Promise<Round<T>> {
-  const { connection, channel, identity } = session
+  const { connection, channel, identity, mask } = session
   try {
     const { contentType, body } = channel.wrap(message)
     const headers = { ...channel.headers, 'content-type': contentType }
     const request = { method: 'POST', path: route.path, headers, body } as const
     const answer = await connection.ask(request, MOST_BODY_BYTES, deadline)
-    const type = String(answer.headers['content-type'] ?? '')
-    checkStatus(answer.status, type, answer.body, route.where)
-    const text = channel.unwrap({ contentType: type, body: answer.body })
+    checkStatus(answer, route.where, mask)
+    const { sent, received } = answer
+    const text = channel.unwrap({ contentType: typeOf(answer), body: answer.body })
     if (!session.accepted) guard.judge(...identity, 'accepted')
     session.accepted = true
-    return { value: decode(text), length: text.length, sent: answer.sent, received: answer.received }
+    return { value: decode(text), length: text.length, sent, received, mask }
   } catch (error) {
     connection.close()
     if (error instanceof ProbeFailure && error.reason === 'auth_failed' && route.credential.auth === 'basic')
       guard.judge(...identity, 'refused')
     throw error
-  }
-}
-
-/** Throws ProbeFailure for all that is no message; a fault is one, whatever its status. */
-function checkStatus(status: number, type: string, body: Uint8Array, where: string): void {
-  if (status === 401)
-    throw new ProbeFailure('auth_failed', `${where}: HTTP 401, on a connection that was logged on`)
-  if (status === 403) throw new ProbeFailure('access_denied', `${where}: HTTP 403`)
-  if (status === 404)
-    throw new ProbeFailure('not_found', `${where}: HTTP 404: no WinRM listener at this path`)
-  if (status === 413) throw new ProbeFailure('too_large', `${where}: HTTP 413`)
-  if (body.length === 0) {
-    const why = status === 500 ? ': it failed without saying why; its event log WinRM/Operational may' : ''
-    throw new ProbeFailure('protocol_error', `${where}: HTTP ${status} with an empty body${why}`)
-  }
-  if (!/^\s*(?:application\/soap\+xml|multipart\/encrypted)\b/i.test(type)) {
-    const what = type === '' ? 'no content type' : `content type ${type.slice(0, 100)}`
-    throw new ProbeFailure('protocol_error', `${where}: HTTP ${status} with ${what}: not WinRM`)
   }
 }

@@ -186,12 +186,12 @@ export function createWinrmPool(dns: Resolver, clock: Clock, idleSeconds = IDLE_
       },
       async readRegistry(value: RegistryValue) {
         if (!registry) throw new ProbeFailure('not_configured', `${where}: ${RIGHT_OF_REGISTRY}`)
-        const { value: answer } = await say(visitor, {
+        const { value: answer, mask } = await say(visitor, {
           encode: (addressing) => encodeRegistryGet(addressing, value),
           decode: (text, messageId) => decodeRegistryAnswer(text, messageId, value.type),
           again: true,
         })
-        if (answer.fault !== undefined) throw faultFailure(answer.fault, where)
+        if (answer.fault !== undefined) throw faultFailure(answer.fault, where, mask)
         // ERROR_FILE_NOT_FOUND, of a key as of a value.
         if (answer.returnValue === 2) return undefined
         if (answer.returnValue !== 0) throw registryFailure(answer.returnValue, where)

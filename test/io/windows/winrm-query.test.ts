@@ -18,6 +18,7 @@ function paging(
     length,
     sent: { ...MOMENT, monotonicSeconds: n },
     received: { ...MOMENT, monotonicSeconds: n + 0.5 },
+    mask: String,
   })
   return { say, released, letGo: async () => void released.push('let go') }
 }

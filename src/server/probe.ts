@@ -34,13 +34,19 @@ function single(request: Request, name: string): string | undefined {
   throw new BadRequest(400, `the parameter "${name}" may be given once only`)
 }
 
+/** `*` stands for any text on one line. Not a regular expression: with several of them, a long name would keep one busy for hours. */
 function matches(pattern: string, name: string): boolean {
-  const expression = pattern
-    .toLowerCase()
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
-    .join('.*')
-  return new RegExp(`^${expression}$`).test(name)
+  const [first = '', ...inner] = pattern.toLowerCase().split('*')
+  const last = inner.pop()
+  if (last === undefined) return name === first
+  if (!name.startsWith(first) || /[\r\n\u2028\u2029]/.test(name)) return false
+  let at = first.length
+  for (const part of inner) {
+    const found = name.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return name.length >= at + last.length && name.endsWith(last)
 }
 
 function hostFor(given: string, daemon: WatchedEstate, allow: readonly string[]): Host {

@@ -2,6 +2,7 @@
 // tags, text keys only, and anchors only as far as they cannot grow the file without bound. Never quotes the text.
 import {
   Composer,
+  Lexer,
   LineCounter,
   Parser,
   isAlias,
@@ -36,7 +37,8 @@ export interface YamlText {
   offsetOf(path: Path, at: 'key' | 'value'): number
 }
 
-// Ours nests 6 deep. yaml's composer recurses, and past some thousands takes the whole process down with it.
+// Ours nests 6 deep. yaml's composer recurses, and past some thousands takes the whole process down with it; its parser
+// does too, where a bracket ends more than was begun.
 const MAX_DEPTH = 32
 // After aliases are followed; 10,000 hosts with everything set stay under half of it.
 const MAX_VALUES = 1_000_000
@@ -82,8 +84,7 @@ export function readYaml(text: string): YamlText {
     return { value: undefined, faults, positionOf, offsetOf: () => 0 }
   }
 
-  const tokens = [...new Parser().parse(text)]
-  const tooDeep = firstDeeper(tokens, MAX_DEPTH)
+  const { tokens, tooDeep } = tokensOf(text)
   if (tooDeep !== undefined) {
     return stopAt([{ offset: tooDeep, path: [], message: `nests more than ${MAX_DEPTH} levels` }])
   }
@@ -113,6 +114,22 @@ interface Complaint {
 
 function syntaxFault({ code, offset }: Complaint): TextFault {
   return { offset, path: [], message: `YAML: ${SYNTAX[code] ?? 'is not understood'}` }
+}
+
+/** `tooDeep`: the offset of what nests below MAX_DEPTH levels; then the tokens are no use. */
+function tokensOf(text: string): {
+  readonly tokens: readonly CST.Token[]
+  readonly tooDeep: number | undefined
+} {
+  const parser = new Parser()
+  const tokens: CST.Token[] = []
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme))
+    // What is open: the document, and then a level each.
+    if (parser.stack.length > 2 * MAX_DEPTH) return { tokens, tooDeep: parser.stack[MAX_DEPTH + 2]?.offset }
+  }
+  tokens.push(...parser.end())
+  return { tokens, tooDeep: firstDeeper(tokens, MAX_DEPTH) }
 }
 
 /** The offset of the first token below `limit` levels; by a stack of our own, since the depth is the question. */

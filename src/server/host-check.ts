@@ -2,14 +2,22 @@
 // its own name in the Host header, whatever the address: so names that nobody here gave us are not answered.
 import { isIP } from 'node:net'
 
-/** `*` stands for any run of characters; both in lower case. */
+/**
+ * `*` stands for any text on one line; all in lower case. Not a regular expression: with several stars, a long name would keep
+ * one busy for hours.
+ */
 export function matches(pattern: string, name: string): boolean {
-  const expression = pattern
-    .toLowerCase()
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
-    .join('.*')
-  return new RegExp(`^${expression}$`).test(name)
+  const [first = '', ...inner] = pattern.toLowerCase().split('*')
+  const last = inner.pop()
+  if (last === undefined) return name === first
+  if (!name.startsWith(first) || /[\r\n\u2028\u2029]/.test(name)) return false
+  let at = first.length
+  for (const part of inner) {
+    const found = name.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return name.length >= at + last.length && name.endsWith(last)
 }
 
 /** The name in a Host or Origin header, without port, brackets and the dot at the end; undefined when there is none. */

@@ -223,6 +223,12 @@ describe('text that is no YAML of ours', () => {
       `hosts: \n${'- '.repeat(20_000)}`,
       ['winkms.yml:2:65: nests more than 32 levels'],
     ],
+    [
+      'a depth that a bracket ends which was never begun',
+      `${'n: '.repeat(20_000)}}`,
+      ['winkms.yml:1:100: nests more than 32 levels'],
+    ],
+    ['a depth that a line ends', `${'- '.repeat(20_000)}\na`, ['winkms.yml:1:67: nests more than 32 levels']],
   ] as const) {
     it(`${fault} is a problem with a place`, () => {
       const said = lines(text)

@@ -115,12 +115,21 @@ describe('the target', () => {
     [String.raw`\w`, 'w', 403],
     ['a{1}', 'a', 403],
     ['', 'b.example', 403],
+    ['a*a', 'a', 403],
+    ['a*b*c', 'axbxbxc', 200],
+    ['a*b*c', 'axcxb', 403],
   ] as const)('against --probe.allow %j: %j is %s', async (pattern, target, status) => {
     const { daemon, asked } = noting()
     const site = await serve(daemon, { probeAllow: ['other.example', pattern] })
     expect((await probe(site, target)).status).toBe(status)
     expect(asked).toHaveLength(status === 200 ? 1 : 0)
     expect(await refused(daemon)).toBe(status === 200 ? 0 : 1)
+  })
+
+  it('compares a long name with several stars at once, not for hours', async () => {
+    const { daemon } = noting()
+    const site = await serve(daemon, { probeAllow: ['*-*-*-*.corp.example'] })
+    expect((await probe(site, '-'.repeat(8000))).status).toBe(403)
   })
 
   it.each([

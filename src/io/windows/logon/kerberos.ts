@@ -98,7 +98,7 @@ function inTurn<T>(
 }
 
 /** The token of our scheme, of at most what headers may hold. */
-function proofIn({ headers }: HttpAnswer): Uint8Array | undefined {
+export function proofIn({ headers }: Pick<HttpAnswer, 'headers'>): Uint8Array | undefined {
   const lines = [headers['www-authenticate'] ?? []].flat()
   for (const line of lines) {
     const [, token] = /(?:^|,)\s*Kerberos\s+([A-Za-z0-9+/]+={0,2})\s*(?:,|$)/i.exec(line) ?? []

@@ -1,0 +1,51 @@
+// One codec's share of a run, in a thread of its own: run.ts ends it where an input never does. Bundled and instrumented.
+import { parentPort, workerData } from 'node:worker_threads'
+import { CODECS } from './codecs/index.ts'
+import { createExplorer } from './explore.ts'
+import { createRandom } from './mutate.ts'
+import { NOW_HEADER, type Task } from './task.ts'
+
+const SLICE_MILLISECONDS = 100
+const TELL_MILLISECONDS = 2000
+
+function work(
+  { codec: name, seconds, seed, inputs, now, mostBytes }: Task,
+  tell: (message: object) => void,
+): void {
+  const codec = CODECS.find((each) => each.name === name)
+  if (codec === undefined) throw new Error(`no codec ${name}`)
+  const counts = new Int32Array(now, 0, 2)
+  const bytes = new Uint8Array(now, NOW_HEADER)
+  const explorer = createExplorer(codec, createRandom(seed), (input) => {
+    counts[1] = input.length
+    bytes.set(input)
+    counts[0] = (counts[0] ?? 0) + 1
+  })
+  const start = performance.now()
+  explorer.add(codec.seeds)
+  const bySeeds = explorer.state.places
+  explorer.add(inputs.filter(({ length }) => length <= codec.mostBytes))
+  const before = explorer.state.places
+  const end = start + seconds * 1000
+  let told = start
+  let executions = 16
+  for (let at = performance.now(); at < end;) {
+    explorer.explore(executions)
+    const explored = performance.now()
+    executions = Math.max(1, Math.round((executions * SLICE_MILLISECONDS) / Math.max(1, explored - at)))
+    // A tenth of the time.
+    while (performance.now() - explored < SLICE_MILLISECONDS / 10) explorer.stretch()
+    at = performance.now()
+    if (at - told < TELL_MILLISECONDS) continue
+    told = at
+    tell(explorer.state)
+  }
+  const spent = (performance.now() - start) / 1000
+  const corpora = mostBytes.map((most) => explorer.corpus(most))
+  tell({ ...explorer.state, seconds: spent, bySeeds, before, corpora })
+}
+
+if (parentPort !== null) {
+  const port = parentPort
+  work(workerData as Task, (message) => port.postMessage(message))
+}

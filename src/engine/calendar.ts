@@ -7,6 +7,8 @@ export interface Calendar<T> {
   put(item: T, dueAt: number): void
   /** To be called about once a second. Late ticks are made up for. */
   tick(): void
+  /** When what is next is due, of what stands before the timer; Infinity when nothing does. */
+  earliest(): number
   stop(): void
 }
 
@@ -60,6 +62,7 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
       soon.sort((a, b) => a.dueAt - b.dueAt)
       arm()
     },
+    earliest: () => soon[0]?.dueAt ?? Infinity,
     stop() {
       stopped = true
       clearTimeout(timer)

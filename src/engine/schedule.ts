@@ -29,6 +29,8 @@ export interface Scheduler {
   readonly inFlight: number
   /** Replaces the tasks. Those that ask the same as before keep their place in time; the others are asked soon. */
   set(tasks: readonly Task[], limits: Limits): void
+  /** What is wrong when something is due, or ought to have ended, and nothing has happened for much too long. */
+  standstill(): string | undefined
   /** Nothing new begins; what is in flight ends by itself. */
   stop(): void
 }
@@ -39,8 +41,16 @@ interface Entry {
   state: 'idle' | 'waiting' | 'running'
   /** Monotonic seconds; of the run that is waiting or running. */
   dueAt: number
+  /** Of the run that is running, or of the last one. */
+  beganAt: number
   /** Outdated places in the calendar are known by their number. */
   place: number
+}
+
+interface Cron {
+  readonly stop: () => void
+  readonly gapSeconds: number
+  firedAt: number
 }
 
 interface Group {
@@ -50,6 +60,8 @@ interface Group {
 
 const START_SPREAD_SECONDS = 3
 const CRON_SPREAD_SECONDS = 10
+/** A machine that is overloaded is late too, and no better for a restart. */
+const STANDSTILL_SECONDS = 30
 
 /** The first moment after `after` that has this phase (0 to 1) within the interval. */
 export function nextInPhase(phase: number, seconds: number, after: number): number {
@@ -62,15 +74,21 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
   /** By key; those that were removed meanwhile included. */
   const running = new Map<string, Entry>()
   const groups = new Map<string, Group>()
-  const crons = new Map<string, () => void>()
+  const crons = new Map<string, Cron>()
   const calendar = createCalendar<{ entry: Entry; place: number }>(clock, ({ entry, place }, dueAt) => {
     if (entry.place === place) fire(entry, dueAt)
   })
   let stopTicking: (() => void) | undefined
+  let tickedAt = clock.monotonicSeconds()
   const queue: Entry[] = []
   let limits: Limits = { concurrency: 1, perGroup: 1 }
   let inFlight = 0
   let stopped = false
+
+  function tick(): void {
+    tickedAt = clock.monotonicSeconds()
+    calendar.tick()
+  }
 
   function placeAt(entry: Entry, dueAt: number): void {
     calendar.put({ entry, place: ++entry.place }, dueAt)
@@ -118,7 +136,8 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
     group.running++
     entry.state = 'running'
     running.set(task.key, entry)
-    events.started(task, Math.max(0, clock.monotonicSeconds() - entry.dueAt))
+    entry.beganAt = clock.monotonicSeconds()
+    events.started(task, Math.max(0, entry.beganAt - entry.dueAt))
     await events.run(task)
     inFlight--
     group.running--
@@ -145,6 +164,8 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
   }
 
   function fireCron(expression: string): void {
+    const cron = crons.get(expression)
+    if (cron !== undefined) cron.firedAt = clock.monotonicSeconds()
     const spread = Math.min(CRON_SPREAD_SECONDS, ticker.gapSeconds(expression) / 2)
     for (const entry of entries.values()) {
       const { schedule } = entry.task.target
@@ -160,7 +181,7 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
 
     set(tasks, newLimits) {
       if (stopped) return
-      stopTicking ??= ticker.every('* * * * * *', calendar.tick)
+      stopTicking ??= ticker.everySecond(tick)
       limits = newLimits
       const wanted = new Map(tasks.map((task) => [task.key, task]))
       for (const [key, entry] of entries) {
@@ -178,7 +199,8 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
         }
         if (known !== undefined) known.place++
         // One that comes back before its last run has ended goes on from there: it is not asked twice at once.
-        const entry: Entry = known ?? running.get(key) ?? { task, phase, state: 'idle', dueAt: now, place: 0 }
+        const entry: Entry = known ??
+          running.get(key) ?? { task, phase, state: 'idle', dueAt: now, beganAt: -Infinity, place: 0 }
         entry.task = task
         entries.set(key, entry)
         const { schedule } = task.target
@@ -189,26 +211,49 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
       const expressions = new Set(
         tasks.flatMap(({ target: { schedule } }) => (schedule.kind === 'cron' ? [schedule.expression] : [])),
       )
-      for (const [expression, stop] of crons) {
+      for (const [expression, { stop }] of crons) {
         if (expressions.has(expression)) continue
         stop()
         crons.delete(expression)
       }
       for (const expression of expressions) {
         if (!crons.has(expression))
-          crons.set(
-            expression,
-            ticker.every(expression, () => fireCron(expression)),
-          )
+          crons.set(expression, {
+            stop: ticker.every(expression, () => fireCron(expression)),
+            // As long a gap as it may have, and one more: it is by the wall clock, which may be set back.
+            gapSeconds: 2 * ticker.longestGapSeconds(expression),
+            firedAt: now,
+          })
       }
-      calendar.tick()
+      tick()
       drain()
+    },
+
+    standstill() {
+      if (stopped || entries.size === 0) return undefined
+      const now = clock.monotonicSeconds()
+      const ago = (since: number): string => `${Math.round(now - since)} s`
+      const late = now - STANDSTILL_SECONDS
+      if (tickedAt < late) return `the schedule has not ticked for ${ago(tickedAt)}`
+      const dueAt = calendar.earliest()
+      if (dueAt < late) return `what was due ${ago(dueAt)} ago has not begun`
+      for (const { task, beganAt } of running.values()) {
+        const { key, timeoutSeconds } = task.target
+        if (beganAt + timeoutSeconds < late)
+          return `the run of ${task.probe.name} for ${key} began ${ago(beganAt)} ago and has not ended; its timeout is ${timeoutSeconds} s`
+      }
+      const [next] = queue
+      if (next !== undefined && inFlight === 0 && next.dueAt < late)
+        return `what was due ${ago(next.dueAt)} ago waits for nothing`
+      for (const [expression, { firedAt, gapSeconds }] of crons)
+        if (firedAt + gapSeconds < late) return `"${expression}" has not fired for ${ago(firedAt)}`
+      return undefined
     },
 
     stop() {
       stopped = true
       stopTicking?.()
-      for (const stop of crons.values()) stop()
+      for (const { stop } of crons.values()) stop()
       calendar.stop()
       queue.length = 0
     },

@@ -1,5 +1,5 @@
 // node-cron itself, by the real clock: that it does what the scheduler takes for granted.
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { checkCron, createTicker } from '../../src/engine/cron.ts'
 import { silentLog } from '../../src/model/log.ts'
 
@@ -60,4 +60,31 @@ it('ticks each second until it is stopped, and not after', async () => {
   await vi.waitFor(() => expect(others).toBeGreaterThanOrEqual(2), { timeout: 10_000 })
   stopOther()
   expect(at).toHaveLength(ticks)
+})
+
+describe('when the wall clock is set', () => {
+  /** `by` is added to what the wall clock says; node-cron reads Date, and so do we. */
+  async function firingsAfterStep(by: number): Promise<{ seconds: number; firings: number }> {
+    vi.useFakeTimers({ now: Date.UTC(2026, 4, 4, 12) })
+    onTestFinished(() => void vi.useRealTimers())
+    const ticker = createTicker(silentLog)
+    let [seconds, firings] = [0, 0]
+    const stops = [
+      ticker.everySecond(() => (seconds += 1)),
+      ticker.every('*/10 * * * * *', () => void (firings += 1)),
+    ]
+    await vi.advanceTimersByTimeAsync(30_000)
+    ;[seconds, firings] = [0, 0]
+    vi.setSystemTime(Date.now() + by)
+    await vi.advanceTimersByTimeAsync(60_000)
+    for (const stop of stops) stop()
+    return { seconds, firings }
+  }
+
+  it.each([-18_000_000, -3_600_000, -60_000, 60_000, 3_600_000])('by %i ms, all goes on', async (by) => {
+    const { seconds, firings } = await firingsAfterStep(by)
+    expect(seconds).toBeGreaterThanOrEqual(59)
+    expect(firings).toBeGreaterThanOrEqual(5)
+    expect(firings).toBeLessThanOrEqual(7)
+  })
 })

@@ -51,11 +51,11 @@ export function fakeTicker(gapSeconds = 3600): FakeTicker {
     every(expression, tick) {
       const entry = { expression, tick }
       ticks.add(entry)
-      const timer = expression === '* * * * * *' ? setInterval(tick, 1_000) : undefined
-      return () => {
-        ticks.delete(entry)
-        clearInterval(timer)
-      }
+      return () => void ticks.delete(entry)
+    },
+    everySecond(tick) {
+      const timer = setInterval(tick, 1_000)
+      return () => clearInterval(timer)
     },
     gapSeconds: () => gapSeconds,
     longestGapSeconds: () => gapSeconds,

@@ -50,7 +50,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   pino: /^commands\/logger\.ts$/,
   undici: /^io\/http\.ts$/,
   'fast-xml-parser': /^protocol\/xml\.ts$/,
-  koffi: /^io\/windows\/logon\/gssapi\.ts$/,
+  koffi: /^io\/koffi\.ts$/,
 }
 
 /** Node's own modules that touch the network or the disk belong to io, but for these. */

@@ -71,6 +71,11 @@ export function createDeadline(seconds: number): Deadline {
   return deadline
 }
 
+/** Ends when it is closed, and never by itself. */
+export function createEnd(): Deadline {
+  return new OneDeadline(Infinity)
+}
+
 /** Ends with the other one, or before it when it is closed. Costs no timer. */
 export function within(outer: Deadline): Deadline {
   const deadline = new OneDeadline(performance.now() + outer.remainingSeconds() * 1000)

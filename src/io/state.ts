@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProbeFailure, type Reason } from '../model/failure.ts'
+import { createDeadline, heldTo } from './deadline.ts'
 
 export interface StateStore {
   /** What was last written under this name, be it by an earlier process; undefined when there is nothing. */
@@ -12,6 +13,8 @@ export interface StateStore {
   write(name: string, value: object): Promise<void>
   /** What another reader may see without being able to change it: its writes are forgotten. */
   readOnly(): StateStore
+  /** Resolves when all has been read and written that was asked for, and after a while if the disk does not answer. */
+  settled(): Promise<void>
 }
 
 export interface StateProblem {
@@ -29,6 +32,7 @@ export interface StateProblem {
 /** Some ten times what 4,096 clients take. */
 const MOST_BYTES = 16 * 2 ** 20
 const MOST_NAME = 180
+const MOST_SETTLING_SECONDS = 2
 const STALE_MILLISECONDS = 3_600_000
 
 /** Without a directory everything is kept in memory only. `onProblem` hears of every failure; nothing is thrown for one. */
@@ -37,7 +41,8 @@ export function createStateStore(
   onProblem: (problem: StateProblem) => void = () => {},
 ): StateStore {
   const store = directory === undefined ? memoryStore() : fileStore(directory, onProblem)
-  const readOnly: StateStore = { read: store.look, write: async () => {}, readOnly: () => readOnly }
+  const { settled } = store
+  const readOnly: StateStore = { read: store.look, write: async () => {}, readOnly: () => readOnly, settled }
   return { ...store, readOnly: () => readOnly }
 }
 
@@ -52,6 +57,7 @@ function memoryStore(): ReadAndWrite {
   return {
     read,
     look: read,
+    settled: async () => {},
     write: async (name, value) => void values.set(name, JSON.stringify(value)),
   }
 }
@@ -111,6 +117,13 @@ function fileStore(directory: string, onProblem: (problem: StateProblem) => void
   return {
     read: (name) => readFile(name, (file) => rename(file, `${file}.corrupt`).catch(() => {})),
     look: (name) => readFile(name, async () => {}),
+
+    async settled() {
+      const late = createDeadline(MOST_SETTLING_SECONDS)
+      const all = Promise.all(queues.values())
+      await heldTo(late, all, () => new Error('late')).catch(() => {})
+      late.close()
+    },
 
     write: (name, value) =>
       inTurn(name, async () => {

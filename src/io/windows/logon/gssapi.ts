@@ -2,6 +2,7 @@
 // needs. Both are optional and loaded at the first logon. Whatever the library hands out is given back here.
 import { promisify } from 'node:util'
 import { MalformedMessage, ProbeFailure, type Reason } from '../../../model/failure.ts'
+import { loadKoffi } from '../../koffi.ts'
 
 /** Whose tickets. */
 export interface TicketSource {
@@ -44,7 +45,7 @@ async function load() {
   if (process.platform === 'win32')
     throw new ProbeFailure('not_configured', 'kerberos is not there for an exporter on Windows: use ntlm')
   try {
-    const { default: koffi } = await import('koffi')
+    const koffi = await loadKoffi()
     const gss = koffi.load('libgssapi_krb5.so.2')
     const krb5 = koffi.load('libkrb5.so.3')
     type Spec = Parameters<typeof koffi.sizeof>[0]

@@ -23,6 +23,7 @@ import type { Cause } from './diagnosis/causes.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
 import { renewed } from './diagnosis/renew.ts'
 import { asksHost } from './diagnosis/evidence.ts'
+import { createDeadline, createEnd, heldTo } from './io/deadline.ts'
 import type { Io } from './io/io.ts'
 import { recordSet } from './kms/srv.ts'
 import type { Log } from './model/log.ts'
@@ -54,6 +55,9 @@ export interface DaemonOptions {
   readonly ticker?: Ticker
 }
 
+/** What is in flight when the exporter stops may go on for so long. */
+const GRACE_SECONDS = 5
+
 export type Daemon = ReturnType<typeof createDaemon>
 
 function namedCauses(diagnosis: Diagnosis | undefined): readonly Cause[] {
@@ -84,11 +88,12 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   const history = createHistory(io.clock)
   const diagnoses = new Map<string, { diagnosis: Diagnosis; sinceSeconds: number }>()
   const running = new Set<Promise<void>>()
+  const end = createEnd()
   const assessor = createAssessor(store, judge)
   const ticker = options.ticker ?? createTicker(log)
   const scheduler = createScheduler(io.clock, ticker, {
     async run(task) {
-      const work = run(task, { io, log }).then((result) => accept(task, result))
+      const work = run(task, { io, log, end }).then((result) => accept(task, result))
       running.add(work)
       await work.finally(() => running.delete(work))
     },
@@ -102,8 +107,10 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   book.set('constant', tellConstants)
 
   function accept(task: Task, result: Result): void {
+    if (end.ended) return
     self.probeDuration.observe({ probe: result.probe }, result.durationSeconds)
     self.probes.inc({ probe: result.probe, outcome: result.failure?.reason ?? 'answered' })
+    countDefects([result])
     // The target may have gone, or changed its question, while it was being asked.
     if (tasks.get(task.key)?.fingerprint !== task.fingerprint) return
     const before = store.latest(task.probe.name, task.target.key)
@@ -111,6 +118,11 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     store.put(result)
     book.set(task.key, tellResult(task, result))
     concern(result, before)
+  }
+
+  function countDefects(results: readonly Result[]): void {
+    for (const { failure } of results)
+      if (failure?.reason === 'internal_error') self.internalErrors.inc({ where: 'probe' })
   }
 
   function logResult({ probe, target }: Task, result: Result, before: Result | undefined): void {
@@ -324,13 +336,27 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     /** A host that is not watched, as if an SRV record had named it. */
     adHocHost: (name: string): Host => hostNamed(config, machine, name),
     /** One run of everything about one host, now. */
-    examine: (host: Host, only?: readonly ProbeName[], mostSeconds?: number): Promise<Examination> =>
-      examine(host, estate, { io, log, only, mostSeconds, clients: store.all('client') }),
-    /** Begins nothing more, and waits for what is in flight: every run ends with its own deadline. */
-    async stop() {
+    async examine(host: Host, only?: readonly ProbeName[], mostSeconds?: number): Promise<Examination> {
+      const clients = store.all('client')
+      const examination = await examine(host, estate, { io, log, only, mostSeconds, end, clients })
+      countDefects(examination.results)
+      return examination
+    },
+    /** What is wrong when the schedule has come to a standstill; undefined while it goes on. */
+    standstill: (): string | undefined => scheduler.standstill(),
+    /**
+     * Begins nothing more. What is in flight may end for a while; then it is called off, but not before `asked` has
+     * settled: whoever waits for an examination hears nothing rather than that a host does not answer.
+     */
+    async stop(asked?: Promise<unknown>) {
       phase = 'stopping'
       scheduler.stop()
       assessor.stop()
+      const late = createDeadline(GRACE_SECONDS)
+      await heldTo(late, Promise.allSettled(running), () => new Error('late')).catch(() => {})
+      late.close()
+      await asked
+      end.close()
       await Promise.allSettled(running)
     },
   }

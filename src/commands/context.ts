@@ -1,5 +1,6 @@
 // What every command is given: where to write, and how to end. Nothing in a command reaches for the process itself.
 import type { BuildInfo } from '../views/prometheus.ts'
+import type { LossListener } from './line-sink.ts'
 
 export interface Context {
   readonly build: BuildInfo
@@ -10,8 +11,13 @@ export interface Context {
   readonly errIsTerminal: boolean
   /** Resolves at SIGINT or SIGTERM. */
   readonly ended: Promise<void>
-  /** Calls back at every SIGHUP. */
+  /** Calls back at every SIGHUP, and at once when there was one before. */
   readonly onHangup: (reload: () => void) => void
+  /** Calls back with an error that nobody caught. It is the last thing that happens: nothing can be waited for. */
+  readonly onFatal: (say: (error: unknown) => void) => void
+  /** Log lines to stderr, which never fails. */
+  readonly logLines: (listener: LossListener) => (line: string) => void
 }
 
-export const EXIT = { ok: 0, failed: 1, unknown: 2, usage: 64 } as const
+/** `software`: a defect of ours (EX_SOFTWARE of sysexits.h). */
+export const EXIT = { ok: 0, failed: 1, unknown: 2, usage: 64, software: 70 } as const

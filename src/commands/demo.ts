@@ -5,13 +5,14 @@ import { writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { loadDoors } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
-import { createLogger, LOG_FLAGS } from './logger.ts'
+import { createDaemonLog, LOG_FLAGS } from './logger.ts'
 import { parse, UsageError, type Command } from './options.ts'
 import { runDaemon } from './serve.ts'
 import { parseWebFlags, WEB_FLAGS } from './web-flags.ts'
 
 export const demoCommand: Command = {
   name: 'demo',
+  stays: true,
   usage: 'winkms-exporter demo [flags]',
   summary:
     'The exporter over a simulated estate on loopback: healthy hosts, and one for every cause it can tell.',
@@ -57,7 +58,7 @@ export async function demo(argv: readonly string[], context: Context): Promise<n
   const args = parse(demoCommand, argv)
   if (args.positionals.length > 0) throw new UsageError(`usage: ${demoCommand.usage}`)
   const web = parseWebFlags(args)
-  const log = createLogger(args.text('log.level'), args.text('log.format'), context.err)
+  const { log, losses } = createDaemonLog(args, context)
   const off = Number(args.text('demo.exporter-clock-off'))
   if (!Number.isFinite(off)) throw new UsageError('--demo.exporter-clock-off is a number of seconds')
   const network = args.text('demo.network') ?? ''
@@ -111,7 +112,7 @@ Everything is asked once within ${FIRST_ROUND_SECONDS} seconds; what is filtered
 `,
       )
     }
-    await runDaemon(context, { config, web, doors, log, reread: () => config, listening })
+    await runDaemon(context, { config, web, doors, log, losses, reread: () => config, listening })
     return EXIT.ok
   } catch (error) {
     context.err(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -3,7 +3,8 @@ import { Writable } from 'node:stream'
 import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
 import type { Log } from '../model/log.ts'
 import { printable } from '../views/printable.ts'
-import { UsageError, type Flag } from './options.ts'
+import type { Context } from './context.ts'
+import { UsageError, type Arguments, type Flag } from './options.ts'
 
 export const LOG_FLAGS: Readonly<Record<string, Flag>> = {
   'log.level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
@@ -46,4 +47,19 @@ export function createLogger(level = 'info', format = 'logfmt', write: (text: st
     },
     stream,
   )
+}
+
+/** What is logged by a daemon: nobody waits for it to be read. `losses.lost` is told of lines that never will be. */
+export function createDaemonLog(
+  args: Arguments,
+  context: Context,
+): { readonly log: Log; readonly losses: { lost: () => void } } {
+  const losses = { lost: (): void => {} }
+  const write = context.logLines({
+    lost: () => losses.lost(),
+    recovered: (lines) => log.warn({ lines }, 'log lines were lost: nobody read them'),
+  })
+  const log: Log = createLogger(args.text('log.level'), args.text('log.format'), write)
+  context.onFatal((err) => log.error({ err }, 'the exporter has to end'))
+  return { log, losses }
 }

@@ -16,6 +16,8 @@ export interface Command {
   readonly summary: string
   readonly flags: Readonly<Record<string, Flag>>
   readonly notes?: string
+  /** A daemon: a hangup does not end it, and what it logs is never waited for. */
+  readonly stays?: boolean
 }
 
 /** Exit code 64, as in sysexits(3). */

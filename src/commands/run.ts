@@ -3,6 +3,8 @@ import { config, configCommand } from './config.ts'
 import { EXIT, type Context } from './context.ts'
 import { demo, demoCommand } from './demo.ts'
 import { diagnose, diagnoseCommand } from './diagnose.ts'
+import { watchLife } from './life.ts'
+import { createLineSink } from './line-sink.ts'
 import { helpText, UsageError, type Command } from './options.ts'
 import { serve, serveCommand } from './serve.ts'
 
@@ -27,11 +29,10 @@ const COMMANDS: readonly (readonly [
 /** Resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) and goes away is no error of ours.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
-  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+  process.stderr.on('error', () => {})
   if (argv.includes('--version')) {
     process.stdout.write(
       `winkms-exporter ${build.version} (revision ${build.revision}, node ${process.version})\n`,
@@ -45,17 +46,14 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stdout.write(helpText(command))
     return EXIT.ok
   }
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-  })
   const context: Context = {
     build,
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     outIsTerminal: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     errIsTerminal: process.stderr.isTTY,
-    ended,
-    onHangup: (reload) => process.on('SIGHUP', reload),
+    logLines: (listener) => createLineSink(process.stderr, listener),
+    ...watchLife(command.stays === true),
   }
   try {
     return await execute(named === undefined ? argv : rest, context)

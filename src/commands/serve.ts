@@ -7,6 +7,7 @@ import type { MachineFacts } from '../config/targets.ts'
 import { renderConfig } from '../config/mask.ts'
 import type { Shard } from '../engine/shard.ts'
 import { createIo } from '../io/io.ts'
+import { findSupervisor } from '../io/systemd.ts'
 import { readMachine } from '../io/machine.ts'
 import type { StateProblem } from '../io/state.ts'
 import type { Log } from '../model/log.ts'
@@ -17,8 +18,10 @@ import { createApp } from '../server/http.ts'
 import { listen, type Listening } from '../server/listen.ts'
 import { CONFIG_FLAG, loadConfiguration, loadDoors, problemsText } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
-import { createLogger, LOG_FLAGS } from './logger.ts'
+import { createDaemonLog, LOG_FLAGS } from './logger.ts'
 import { parse, UsageError, type Command, type Flag } from './options.ts'
+import { createReloader, statusOf } from './reload.ts'
+import { watch } from './watch.ts'
 import { parseWebFlags, WEB_FLAGS, type WebSettings } from './web-flags.ts'
 
 export const STORAGE_FLAG: Readonly<Record<string, Flag>> = {
@@ -31,6 +34,7 @@ export const STORAGE_FLAG: Readonly<Record<string, Flag>> = {
 
 export const serveCommand: Command = {
   name: 'serve',
+  stays: true,
   usage: 'winkms-exporter [serve] [flags]',
   summary: 'Watches KMS hosts and tells Prometheus whether clients can activate, and if not, why.',
   flags: {
@@ -61,6 +65,8 @@ export interface ServeOptions {
   readonly web: WebSettings
   readonly doors?: Doors | undefined
   readonly log: Log
+  /** `lost` is set to what is to hear of every log line that is lost. */
+  readonly losses?: { lost: () => void } | undefined
   readonly shard?: Shard | undefined
   /** Without it, how far event logs were read is forgotten at the end. */
   readonly storagePath?: string | undefined
@@ -82,30 +88,12 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
   const machine = await readMachine()
   const daemon = createDaemon({ ...options, machine, io, build: context.build })
 
-  // One reload at a time: it is synchronous but for the reading.
-  const reload = (): string | undefined => {
-    const problems = [reloadConfig(), ...doors.reload().map(formatProblem)]
-    const text = problems.filter((each) => each !== undefined).join('\n')
-    return text === '' ? undefined : text
-  }
-  const reloadConfig = (): string | undefined => {
-    const read = options.reread()
-    if (typeof read === 'string') {
-      daemon.reloadFailed()
-      log.error(
-        { problems: read.split('\n') },
-        'the configuration was not loaded; the one before stays in force',
-      )
-      return read
-    }
-    const before = new Set(daemon.estate.hosts.map(({ name }) => name))
-    daemon.reload(read)
-    const after = new Set(daemon.estate.hosts.map(({ name }) => name))
-    const added = [...after].filter((name) => !before.has(name)).length
-    const removed = [...before].filter((name) => !after.has(name)).length
-    log.info({ hosts: after.size, added, removed }, 'the configuration was reloaded')
-    return undefined
-  }
+  if (options.losses !== undefined) options.losses.lost = () => daemon.self.logLinesLost.inc()
+  const supervisor = await findSupervisor((error) => {
+    log.warn({ err: error }, 'systemd cannot be told how the exporter is')
+  })
+  const rereadDoors = (): readonly string[] => doors.reload().map(formatProblem)
+  const reload = createReloader(daemon, { reread: options.reread, rereadDoors }, log, supervisor)
 
   const passwords = createPasswords()
   doors.onRead(daemon.webConfigRead)
@@ -117,12 +105,13 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
       basicAuth: createBasicAuth(passwords),
       hostNames: hostNames(web, machine),
       version: context.build.version,
-      reload: async () => reload(),
+      reload,
       configText: () => renderConfig(daemon.config),
     },
     log,
   )
   let listening: Listening | undefined
+  const unwatch = watch(daemon, supervisor, log)
   try {
     listening = await listen(app, web.addresses, {
       doors,
@@ -137,12 +126,16 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
     sayWhoMayComeIn(web, doors, log)
     sayWhatIsWatched(daemon, log)
     options.listening?.(listening.urls)
+    supervisor?.tell('READY=1', statusOf(daemon))
     await context.ended
     log.info({}, 'stopping')
+    supervisor?.tell('STOPPING=1', 'STATUS=stopping')
   } finally {
     // Also when an address cannot be had: what ticks would keep the process alive.
-    await Promise.all([listening?.close(), passwords.close(), daemon.stop()])
+    await daemon.stop(Promise.all([listening?.close(), passwords.close()]))
+    await io.state.settled()
     io.close()
+    unwatch()
   }
   log.info({}, 'stopped')
 }
@@ -200,7 +193,7 @@ export async function serve(argv: readonly string[], context: Context): Promise<
   if (args.positionals.length > 0) throw new UsageError(`unknown command "${args.positionals[0]}"`)
   const web = parseWebFlags(args)
   const shard = parseShard(args.text('shard'))
-  const log = createLogger(args.text('log.level'), args.text('log.format'), context.err)
+  const { log, losses } = createDaemonLog(args, context)
   const storagePath = args.text('storage.path')
   const file = args.text('config.file')
   const loaded = loadConfiguration(file)
@@ -215,7 +208,7 @@ export async function serve(argv: readonly string[], context: Context): Promise<
   const doors = loadDoors(args.text('web.config.file'), log, context)
   if (doors === undefined) return EXIT.failed
   try {
-    await runDaemon(context, { doors, config: loaded.config, web, log, shard, storagePath, reread })
+    await runDaemon(context, { doors, config: loaded.config, web, log, losses, shard, storagePath, reread })
   } catch (error) {
     log.error({ err: error instanceof Error ? error.message : String(error) }, 'the exporter could not start')
     return EXIT.failed

@@ -1,6 +1,7 @@
 // Everything about one host, now: for `/probe` and for `diagnose`. Nothing is kept; the schedule goes on beside it.
 import type { Estate, Host } from '../config/targets.ts'
 import { diagnose, type Diagnosis } from '../diagnosis/diagnose.ts'
+import type { Deadline } from '../io/deadline.ts'
 import type { Io } from '../io/io.ts'
 import type { Log } from '../model/log.ts'
 import type { Result } from '../model/result.ts'
@@ -21,6 +22,7 @@ export interface ExamineOptions {
   readonly log: Log
   readonly only?: readonly ProbeName[] | undefined
   readonly mostSeconds?: number | undefined
+  readonly end?: Deadline | undefined
   /** What canaries have said before: they are asked on schedule only, for asking may start their sppsvc. */
   readonly clients?: readonly ResultOf<'client'>[] | undefined
   readonly onResult?: (result: Result, done: number, total: number) => void
@@ -28,7 +30,7 @@ export interface ExamineOptions {
 
 /** `host` is one of the estate's. Never rejects for what a peer does. */
 export async function examine(host: Host, estate: Estate, options: ExamineOptions): Promise<Examination> {
-  const { log, only, mostSeconds, clients = [], onResult } = options
+  const { log, only, mostSeconds, end, clients = [], onResult } = options
   // The bookmarks of the event logs are the schedule's: what is read here must not be missing there.
   const io = { ...options.io, state: options.io.state.readOnly() }
   const chosen = Object.values(probes).filter(({ name }) => only === undefined || only.includes(name))
@@ -37,7 +39,7 @@ export async function examine(host: Host, estate: Estate, options: ExamineOption
   let done = 0
   const results = await Promise.all(
     tasks.map(async (task) => {
-      const result = await run(task, { io, log, mostSeconds })
+      const result = await run(task, { io, log, mostSeconds, end })
       store.put(result)
       onResult?.(result, ++done, tasks.length)
       return result

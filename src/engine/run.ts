@@ -1,7 +1,7 @@
 // One task → one Result. The only broad catch: whatever a probe throws becomes a failure with a reason, and what we do
 // not recognise is our own fault, never the host's.
 import type { Io } from '../io/io.ts'
-import { createDeadline } from '../io/deadline.ts'
+import { createDeadline, type Deadline } from '../io/deadline.ts'
 import { MalformedMessage, ProbeFailure } from '../model/failure.ts'
 import type { Log } from '../model/log.ts'
 import type { Failure, Result, StageTime } from '../model/result.ts'
@@ -15,9 +15,14 @@ export interface RunOptions {
   readonly log: Log
   /** Shorter than the target's own timeout: what is left of a scrape's time. */
   readonly mostSeconds?: number | undefined
+  /** What is still asked when this ends is given up at once; its Result says nothing about the target. */
+  readonly end?: Deadline | undefined
 }
 
-export async function run({ probe, target }: Task, { io, log, mostSeconds }: RunOptions): Promise<Result> {
+export async function run(
+  { probe, target }: Task,
+  { io, log, mostSeconds, end }: RunOptions,
+): Promise<Result> {
   const { clock } = io
   const startedAtSeconds = clock.wallSeconds()
   const begin = clock.monotonicSeconds()
@@ -34,6 +39,7 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
   }
   const seconds = Math.min(target.timeoutSeconds, mostSeconds ?? Infinity)
   const deadline = createDeadline(seconds)
+  const letGo = end?.own(() => deadline.close())
   let grace: NodeJS.Timeout | undefined
   let over = false
   const enter = (next: string): void => {
@@ -47,6 +53,7 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
   try {
     const reading = await new Promise((resolve, reject) => {
       deadline.own((ending) => {
+        if (end?.ended === true) reject(new ProbeFailure('timeout', 'called off'))
         if (ending !== 'expired') return
         grace = setTimeout(
           () => reject(new ProbeFailure('timeout', `no end within ${seconds} s`)),
@@ -60,6 +67,7 @@ export async function run({ probe, target }: Task, { io, log, mostSeconds }: Run
     outcome = { failure: { stage, ...explain(error, log, probe.name, target.key) } }
   }
   clearTimeout(grace)
+  letGo?.()
   deadline.close()
   closeStage()
   over = true

@@ -15,6 +15,8 @@ export interface WatchedEstate {
   readonly self: SelfMetrics
   metrics(format: Format): AsyncGenerator<Uint8Array>
   snapshot(): Snapshot
+  /** What is wrong when the schedule has come to a standstill. */
+  standstill(): string | undefined
   /** A host that is not watched, as if an SRV record had named it. */
   adHocHost(name: string): Host
   examine(host: Host, only?: readonly ProbeName[], mostSeconds?: number): Promise<Examination>

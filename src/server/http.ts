@@ -43,7 +43,10 @@ export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log):
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status =
       typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 500
-    if (status >= 500) log.error({ path: request.path, err: error }, 'a request failed by our own fault')
+    if (status >= 500) {
+      daemon.self.internalErrors.inc({ where: 'request' })
+      log.error({ path: request.path, err: error }, 'a request failed by our own fault')
+    }
     if (response.headersSent) next(error)
     else
       response
@@ -59,7 +62,11 @@ export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log):
 function createSupervisorRoutes(daemon: WatchedEstate): Router {
   const routes = Router({ caseSensitive: true })
   routes.get('/-/healthy', (_request, response) => {
-    response.type('text/plain').send('Healthy\n')
+    const standstill = daemon.standstill()
+    response
+      .status(standstill === undefined ? 200 : 503)
+      .type('text/plain')
+      .send(`${standstill ?? 'Healthy'}\n`)
   })
   routes.get('/-/ready', (_request, response) => {
     const ready = daemon.phase === 'running'

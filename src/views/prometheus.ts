@@ -12,6 +12,8 @@ export interface SelfMetrics {
   readonly requests: Counter<'route' | 'code'>
   readonly refused: Counter<'why'>
   readonly refusedTargets: Counter<never>
+  readonly internalErrors: Counter<'where'>
+  readonly logLinesLost: Counter<never>
   readonly storageProblems: Counter<'kind'>
   readonly targets: Gauge<'probe'>
   readonly interval: Gauge<'probe'>
@@ -55,8 +57,21 @@ export function createSelfMetrics(
     help: 'Runs that have begun and not ended.',
     registers,
   })
+  const internalErrors = new Counter({
+    name: 'winkms_exporter_internal_errors_total',
+    help: 'Defects of the exporter itself that a run (probe) or a request (request) ended with; the log has their stacks.',
+    labelNames: ['where'],
+    registers,
+  })
+  for (const where of ['probe', 'request']) internalErrors.inc({ where }, 0)
   return {
     registry,
+    internalErrors,
+    logLinesLost: new Counter({
+      name: 'winkms_exporter_log_lines_lost_total',
+      help: 'Log lines that could not be written: nobody reads them, or the disk is full.',
+      registers,
+    }),
     probeDuration: new Histogram({
       name: 'winkms_exporter_probe_duration_seconds',
       help: 'How long runs take.',

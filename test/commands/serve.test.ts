@@ -67,6 +67,8 @@ async function serving(yaml: string, storagePath: string, web: Partial<WebSettin
     errIsTerminal: false,
     ended,
     onHangup() {},
+    onFatal() {},
+    logLines: () => () => {},
   }
   const config = configOf(yaml)
   let urls: readonly string[] | undefined

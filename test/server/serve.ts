@@ -53,6 +53,7 @@ export function fakeDaemon(changes: Partial<WatchedEstate> = {}): WatchedEstate 
       }),
     adHocHost: (name) => host({ name, discovered: true, labels: {}, windows: undefined }),
     examine: async (of) => examination(of),
+    standstill: () => undefined,
     ...changes,
   }
 }

@@ -56,7 +56,7 @@ export interface DaemonOptions {
 }
 
 /** What is in flight when the exporter stops may go on for so long. */
-const GRACE_SECONDS = 5
+const GRACE_SECONDS = 2
 
 export type Daemon = ReturnType<typeof createDaemon>
 

@@ -60,6 +60,8 @@ export function createDaemonLog(
     recovered: (lines) => log.warn({ lines }, 'log lines were lost: nobody read them'),
   })
   const log: Log = createLogger(args.text('log.level'), args.text('log.format'), write)
-  context.onFatal((err) => log.error({ err }, 'the exporter has to end'))
+  context.onFatal((error) => {
+    log.error({ err: error instanceof Error ? error : new Error(String(error)) }, 'the exporter has to end')
+  })
   return { log, losses }
 }

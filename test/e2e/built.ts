@@ -89,6 +89,7 @@ export interface Finished {
 }
 
 export interface Running {
+  readonly pid: number
   out(): string
   err(): string
   /** Undefined while it runs. */
@@ -100,12 +101,18 @@ export interface Running {
   stop(): Promise<void>
 }
 
-export function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+export interface Surroundings {
+  /** Arguments of Node.js itself. */
+  readonly node?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export function start(args: readonly string[], { node = [], env = {} }: Surroundings = {}): Running {
+  const child = spawn(process.execPath, [...node, MAIN, ...args], {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env },
   })
   const watch = guard('kill -s KILL -- "-$1"', String(child.pid ?? 'none'))
   const printed = { out: '', err: '' }
@@ -124,6 +131,7 @@ export function start(args: readonly string[]): Running {
       () => (ending === undefined ? undefined : { ending, ...printed }),
     )
   return {
+    pid: child.pid ?? -1,
     out: () => printed.out,
     err: () => printed.err,
     ending: () => ending,

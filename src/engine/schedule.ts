@@ -43,6 +43,8 @@ interface Entry {
   dueAt: number
   /** Of the run that is running, or of the last one. */
   beganAt: number
+  /** Of its place in the calendar; Infinity when it has none. */
+  nextAt: number
   /** Outdated places in the calendar are known by their number. */
   place: number
 }
@@ -91,11 +93,13 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
   }
 
   function placeAt(entry: Entry, dueAt: number): void {
+    entry.nextAt = dueAt
     calendar.put({ entry, place: ++entry.place }, dueAt)
   }
 
   function fire(entry: Entry, dueAt: number): void {
     const { schedule } = entry.task.target
+    entry.nextAt = Infinity
     if (schedule.kind === 'every') {
       // The start is spread otherwise than the regular runs: between the two lies at least half an interval. Slots
       // that went by while the process was suspended are not made up for.
@@ -200,13 +204,22 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
         if (known !== undefined) known.place++
         // One that comes back before its last run has ended goes on from there: it is not asked twice at once.
         const entry: Entry = known ??
-          running.get(key) ?? { task, phase, state: 'idle', dueAt: now, beganAt: -Infinity, place: 0 }
+          running.get(key) ?? {
+            task,
+            phase,
+            state: 'idle',
+            dueAt: now,
+            beganAt: -Infinity,
+            nextAt: Infinity,
+            place: 0,
+          }
         entry.task = task
         entries.set(key, entry)
         const { schedule } = task.target
         const spread =
           schedule.kind === 'every' ? Math.min(START_SPREAD_SECONDS, schedule.seconds) : START_SPREAD_SECONDS
-        placeAt(entry, now + phase * spread)
+        // Whose question changes again and again is neither asked at every change, nor put off by every change.
+        placeAt(entry, Math.max(Math.min(entry.nextAt, now + phase * spread), entry.beganAt + spread / 2))
       }
       const expressions = new Set(
         tasks.flatMap(({ target: { schedule } }) => (schedule.kind === 'cron' ? [schedule.expression] : [])),

@@ -429,3 +429,16 @@ describe('the next moment of a phase', () => {
     expect(nextInPhase(phase, seconds, after)).toBeCloseTo(expected, 9)
   })
 })
+
+it('whose question changes again and again is asked, and not at every change', async () => {
+  const rig = rigOf()
+  for (let change = 0; change < 600; change += 1) {
+    rig.set(hosts(20).map(({ target }) => taskOf({ key: target.key, timeoutSeconds: 1 + (change % 2) })))
+    await pass(0.1)
+  }
+  for (const { target } of hosts(20)) {
+    expect(rig.startsOf(target.key).length).toBeGreaterThanOrEqual(3)
+    expect(rig.startsOf(target.key).length).toBeLessThanOrEqual(1 + 60 / 1.5)
+  }
+  rig.scheduler.stop()
+})

@@ -9,8 +9,8 @@ export interface LossListener {
   readonly recovered: (lines: number) => void
 }
 
-/** Some ten thousand lines. Node.js itself would keep them all. */
-const MOST_WAITING_BYTES = 2 * 2 ** 20
+/** Some five thousand lines. Node.js itself would keep them all. */
+const MOST_WAITING_BYTES = 2 ** 20
 
 export function createLineSink(stream: Writable, { lost, recovered }: LossListener): (line: string) => void {
   let unsaid = 0

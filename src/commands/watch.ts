@@ -14,8 +14,9 @@ export interface Watched {
 /** Returns what ends it. */
 export function watch(daemon: Watched, supervisor: Supervisor | undefined, log: Log): () => void {
   // Half of the time in which a word is waited for.
-  const pingSeconds = (supervisor?.watchdogSeconds ?? Infinity) / 2
-  const lookSeconds = Math.min(LOOK_SECONDS, pingSeconds)
+  const waited = supervisor?.watchdogSeconds
+  const pingSeconds = waited === undefined ? undefined : waited / 2
+  const lookSeconds = Math.min(LOOK_SECONDS, pingSeconds ?? LOOK_SECONDS)
   let lookedAt = performance.now()
   let pingedAt = -Infinity
   let saidWrong = false
@@ -36,7 +37,8 @@ export function watch(daemon: Watched, supervisor: Supervisor | undefined, log: 
     if (wrong === undefined && saidWrong) log.info({}, 'the schedule goes on')
     saidWrong = wrong !== undefined
     // A little early rather than a look late.
-    if (wrong !== undefined || now - pingedAt < (pingSeconds - lookSeconds / 2) * 1000) return
+    if (pingSeconds === undefined || wrong !== undefined) return
+    if (now - pingedAt < (pingSeconds - lookSeconds / 2) * 1000) return
     pingedAt = now
     supervisor?.tell('WATCHDOG=1')
   }, lookSeconds * 1000)

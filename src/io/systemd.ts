@@ -54,7 +54,7 @@ async function directly(path: string, problem: (error: unknown) => void): Promis
   const libc = koffi.load(null)
   const socket = libc.func('int socket(int domain, int type, int protocol)')
   const sendto = libc.func(
-    'ssize_t sendto(int fd, const uint8_t *text, size_t length, int flags, const uint8_t *to, uint32_t toLength)',
+    'long sendto(int fd, const uint8_t *text, size_t length, int flags, const uint8_t *to, uint32_t toLength)',
   )
   const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) as number
   if (fd < 0) throw new Error('no socket')

@@ -2,24 +2,28 @@
 // then. Whoever asked meanwhile gets the answer of that one.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Daemon } from '../app.ts'
-import { formatProblem } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import type { Supervisor } from '../io/systemd.ts'
 import type { Log } from '../model/log.ts'
-import type { Doors } from '../server/doors.ts'
 
 /** Between two reloads; longer when a reload takes longer, so that half of the time is left for all the rest. */
 const LEAST_PAUSE_MILLISECONDS = 100
+
+export interface Sources {
+  /** The configuration, or what is wrong with it. */
+  readonly reread: () => Config | string
+  /** What is wrong with who may come in; that has been said, and who might before still may. */
+  readonly rereadDoors: () => readonly string[]
+}
 
 export function statusOf({ estate }: Daemon): string {
   return `STATUS=watching ${estate.hosts.length} hosts in ${estate.domains.length} domains`
 }
 
-/** `reread` gives the configuration, or says what is wrong with it; so does what is returned, of the reload. */
+/** What is returned resolves with what is wrong; undefined when nothing is. */
 export function createReloader(
   daemon: Daemon,
-  reread: () => Config | string,
-  doors: Doors,
+  { reread, rereadDoors }: Sources,
   log: Log,
   supervisor: Supervisor | undefined,
 ): () => Promise<string | undefined> {
@@ -28,6 +32,11 @@ export function createReloader(
 
   function reload(): string | undefined {
     if (daemon.phase !== 'running') return 'the exporter is not running'
+    const problems = [reloadConfig(), ...rereadDoors()].filter((each) => each !== undefined)
+    return problems.length === 0 ? undefined : problems.join('\n')
+  }
+
+  function reloadConfig(): string | undefined {
     const read = reread()
     if (typeof read === 'string') {
       daemon.reloadFailed()
@@ -53,8 +62,7 @@ export function createReloader(
     const begin = performance.now()
     supervisor?.tellReloading()
     try {
-      const problems = [reload(), ...doors.reload().map(formatProblem)].filter((each) => each !== undefined)
-      return problems.length === 0 ? undefined : problems.join('\n')
+      return reload()
     } finally {
       supervisor?.tell('READY=1', statusOf(daemon))
       const end = performance.now()

@@ -1,6 +1,7 @@
 // The daemon: reads the configuration, probes on schedule, serves, reloads at SIGHUP, ends at SIGTERM.
 import { hostname } from 'node:os'
 import { createDaemon } from '../app.ts'
+import { formatProblem } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import type { MachineFacts } from '../config/targets.ts'
 import { renderConfig } from '../config/mask.ts'
@@ -91,7 +92,8 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
   const supervisor = await findSupervisor((error) => {
     log.warn({ err: error }, 'systemd cannot be told how the exporter is')
   })
-  const reload = createReloader(daemon, options.reread, doors, log, supervisor)
+  const rereadDoors = (): readonly string[] => doors.reload().map(formatProblem)
+  const reload = createReloader(daemon, { reread: options.reread, rereadDoors }, log, supervisor)
 
   const passwords = createPasswords()
   doors.onRead(daemon.webConfigRead)
@@ -130,8 +132,8 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
     supervisor?.tell('STOPPING=1', 'STATUS=stopping')
   } finally {
     // Also when an address cannot be had: what ticks would keep the process alive.
-    await daemon.stop(listening?.close())
-    await Promise.all([io.state.settled(), passwords.close()])
+    await daemon.stop(Promise.all([listening?.close(), passwords.close()]))
+    await io.state.settled()
     io.close()
     unwatch()
   }
@@ -206,7 +208,7 @@ export async function serve(argv: readonly string[], context: Context): Promise<
   const doors = loadDoors(args.text('web.config.file'), log, context)
   if (doors === undefined) return EXIT.failed
   try {
-    await runDaemon(context, { config: loaded.config, web, doors, log, losses, shard, storagePath, reread })
+    await runDaemon(context, { doors, config: loaded.config, web, log, losses, shard, storagePath, reread })
   } catch (error) {
     log.error({ err: error instanceof Error ? error.message : String(error) }, 'the exporter could not start')
     return EXIT.failed

@@ -1,5 +1,6 @@
 // Whoever reads the log hangs, goes away, comes back, or has a disk that is full: the exporter goes on, in bounded memory,
 // and says afterwards how much is missing.
+import { program } from '../real/servers/need.ts'
 import { execFileSync, spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -103,7 +104,7 @@ describe('the log of the exporter', () => {
 
   it('goes on when its reader is replaced', async () => {
     const fifo = join(await folderOf(), 'log')
-    execFileSync('mkfifo', [fifo])
+    execFileSync(program('mkfifo'), [fifo])
     const flags = constants.O_RDONLY | constants.O_NONBLOCK
     let reader = openSync(fifo, flags)
     const writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)

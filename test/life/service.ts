@@ -1,5 +1,6 @@
 // The built exporter as a service of a real systemd: the first process of a PID namespace of its own, with cgroups and a
 // /run of its own, on this machine's network. It has that one unit, and nothing of this machine's.
+import { program } from '../real/servers/need.ts'
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -76,7 +77,7 @@ Wants=exporter.service
     '--propagation',
     'private',
   ]
-  const child = spawn('unshare', [...flags, 'bash', at('boot.sh'), folder, SYSTEMD], {
+  const child = spawn(program('unshare'), [...flags, 'bash', at('boot.sh'), folder, SYSTEMD], {
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   })
@@ -96,7 +97,7 @@ Wants=exporter.service
     async systemctl(...args) {
       const pid = await until(SOON_SECONDS, 'systemd runs', () => first() || undefined)
       const inside = ['--target', pid, '--pid', '--mount', '--cgroup', 'systemctl', ...args]
-      const command = spawn('nsenter', inside, { stdio: ['ignore', 'pipe', 'pipe'] })
+      const command = spawn(program('nsenter'), inside, { stdio: ['ignore', 'pipe', 'pipe'] })
       let said = ''
       for (const stream of [command.stdout, command.stderr])
         stream.setEncoding('utf8').on('data', (text: string) => (said += text))

@@ -71,10 +71,9 @@ it('a storm of reloads', async () => {
   )
 
   const [before, began] = [await runs(exporter), performance.now()]
-  const scrapes = { gaps: 0, all: 0 }
-  let over = false
+  const scrapes = { gaps: 0, all: 0, over: false }
   const watching = (async () => {
-    while (!over) {
+    while (!scrapes.over) {
       const serving = samplesOf(await metrics(exporter), 'winkms_probe_success').filter(
         ({ labels, value: success }) =>
           labels['probe'] === 'port' && labels['host']?.startsWith('kms') && success === 1,
@@ -85,14 +84,14 @@ it('a storm of reloads', async () => {
     }
   })()
   const { asked, answers } = await storm(exporter, [good, BAD, good, `${good}#${'x'.repeat(100_000)}\n`])
-  over = true
+  scrapes.over = true
   await watching
   const seconds = (performance.now() - began) / 1000
   const more = (await runs(exporter)) - before
   expect(asked).toBeGreaterThan(100)
   expect(scrapes.all).toBeGreaterThan(5)
   expect(scrapes.gaps).toBe(0)
-  expect([...answers].toSorted()).toEqual([200, 500])
+  expect(answers).toEqual(new Set([200, 500]))
   // As often as without: every 2 s, and once more at the edges.
   expect(more).toBeLessThanOrEqual(ASKED * (seconds / 2 + 1))
   const reloads = exporter

@@ -158,8 +158,11 @@ async function openEntrance(
       closing = true
       const closed = new Promise<void>((resolve) => current.close(() => resolve()))
       current.closeIdleConnections()
+      // A connection is kept by its client for the next question, after the answer to the one before.
+      const idle = setInterval(() => current.closeIdleConnections(), 100)
       setTimeout(() => sockets.forEach((socket) => socket.destroy()), LEAVE_MILLISECONDS).unref()
       await closed
+      clearInterval(idle)
     },
   }
 }

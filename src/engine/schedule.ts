@@ -251,9 +251,9 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
       const dueAt = calendar.earliest()
       if (dueAt < late) return `what was due ${ago(dueAt)} ago has not begun`
       for (const { task, beganAt } of running.values()) {
-        const { key, timeoutSeconds } = task.target
+        const { timeoutSeconds } = task.target
         if (beganAt + timeoutSeconds < late)
-          return `the run of ${task.probe.name} for ${key} began ${ago(beganAt)} ago and has not ended; its timeout is ${timeoutSeconds} s`
+          return `a run of ${task.probe.name} began ${ago(beganAt)} ago and has not ended; its timeout is ${timeoutSeconds} s`
       }
       const [next] = queue
       if (next !== undefined && inFlight === 0 && next.dueAt < late)

@@ -67,3 +67,127 @@ async function bindBoth(
     }
   }
 }
+
+// ---- TCP
+
+/** What becomes of a client's connection from now on. */
+export type Act = (client: Socket) => void
+
+/** A connection of a client, with one to the good server behind it; nothing passes but what the mischief passes on. */
+export type Mischief = (client: Socket, server: Socket) => void
+
+export const reset: Act = (client) => void client.resetAndDestroy()
+/** FIN, and goes on reading. */
+export const end: Act = (client) => void client.end()
+/** Says nothing more, and goes on reading. */
+export const silence: Act = () => {}
+/** Says nothing more, and stops reading. */
+export const deaf: Act = (client) => void client.pause()
+
+/** As fast as the socket takes it, for ever. */
+export function flood(chunk: Uint8Array): Act {
+  return (client) => {
+    const more = (): void => {
+      while (!client.destroyed && client.writable && client.write(chunk));
+    }
+    client.on('drain', more)
+    more()
+  }
+}
+
+export function say(bytes: Uint8Array | string, then: Act = silence): Act {
+  return (client) => {
+    client.write(bytes)
+    then(client)
+  }
+}
+
+/** A piece every so many milliseconds; the last one for ever. */
+export function drip(pieces: Iterable<Uint8Array | string>, milliseconds: number): Act {
+  return (client) => {
+    const iterator = pieces[Symbol.iterator]()
+    let piece: Uint8Array | string = ''
+    const timer = setInterval(() => {
+      const next = iterator.next()
+      if (next.done !== true) piece = next.value
+      client.write(piece)
+    }, milliseconds)
+    client.on('close', () => clearInterval(timer))
+  }
+}
+
+/** One byte at a time. */
+export function bytesOf(bytes: Uint8Array | string): readonly Uint8Array[] {
+  return Array.from(Buffer.from(bytes), (byte) => Uint8Array.of(byte))
+}
+
+/** Before a word was heard. */
+export const atOnce =
+  (act: Act): Mischief =>
+  (client) =>
+    act(client)
+
+export const afterQuestion =
+  (act: Act): Mischief =>
+  (client) =>
+    void client.once('data', () => act(client))
+
+/** So many bytes of what the server says, and then the act. */
+export const after =
+  (bytes: number, act: Act): Mischief =>
+  (client, server) => {
+    let left = bytes
+    client.on('data', (chunk) => server.write(chunk))
+    server.on('data', (chunk: Buffer) => {
+      if (left < 0) return
+      client.write(chunk.subarray(0, left))
+      left -= chunk.length
+      if (left > 0) return
+      left = -1
+      act(client)
+    })
+  }
+
+/** The answers, each turned into something else; they come in one piece, as the lab sends them. */
+export const edited =
+  (edit: (answer: Buffer, nth: number) => Uint8Array, then: Act = silence): Mischief =>
+  (client, server) => {
+    let nth = 0
+    client.on('data', (chunk) => server.write(chunk))
+    server.on('data', (chunk: Buffer) => say(edit(chunk, nth++), then)(client))
+  }
+
+/** The good answers, a byte at a time. */
+export const dripped =
+  (milliseconds: number): Mischief =>
+  (client, server) => {
+    client.on('data', (chunk) => server.write(chunk))
+    server.once('data', (chunk: Buffer) => drip(bytesOf(chunk), milliseconds)(client))
+  }
+
+export async function startStreamProxy(good: Endpoint, mischief: Mischief): Promise<Listener> {
+  const proxy = await listenTcp(
+    LOOPBACK,
+    (client) => {
+      const server = connect({ host: good.address, port: good.port, noDelay: true })
+      server.on('error', () => {})
+      client.on('close', () => server.destroy())
+      client.resume()
+      mischief(client, server)
+    },
+    { allowHalfOpen: true },
+  )
+  onTestFinished(() => proxy.stop())
+  return proxy
+}
+
+/** How many bytes the good server says in the answers to one visit, in all. */
+export function counted(count: (bytes: number) => void): Mischief {
+  return (client, server) => {
+    client.on('data', (chunk) => server.write(chunk))
+    server.on('data', (chunk) => {
+      count(chunk.length)
+      client.write(chunk)
+    })
+  }
+}

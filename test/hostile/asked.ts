@@ -11,13 +11,33 @@ import { silentLog } from '../../src/model/log.ts'
 import type { Endpoint } from '../../src/model/target.ts'
 import { probes, type ProbeName, type ResultOf } from '../../src/probes/index.ts'
 import { expectHandles, settledHandles } from '../io/support.ts'
-import { counted, startStreamProxy, type Mischief } from './proxy.ts'
+import {
+  after,
+  afterQuestion,
+  atOnce,
+  counted,
+  deaf,
+  drip,
+  dripped,
+  edited,
+  end,
+  flood,
+  reset,
+  silence,
+  startDatagramProxy,
+  startStreamProxy,
+  type Act,
+  type DatagramOptions,
+  type Mischief,
+  type Peer,
+} from './proxy.ts'
 
 const MOST_OVER_SECONDS = 1.5
 const MOST_GROWTH_BYTES = 128 * 2 ** 20
-/** Time for all at once on a busy machine, and little to wait for where waiting is all there is. */
-const TIMEOUT_SECONDS = 1.5
-const GOOD_TIMEOUT_SECONDS = 6
+/** What is met by waiting is not waited for long; all else has time, for everything is asked at once. */
+const WAITS = /^(?:timeout|resolve_timeout|silent)$/
+const WAITED_SECONDS = 1.5
+const TIMEOUT_SECONDS = 12
 
 export function taskOf(probe: ProbeName, document: object): Task {
   const estate = estateOf(schema.parse(document), { resolvers: [], searchDomains: [] }, [])
@@ -50,6 +70,7 @@ export interface Way<Name extends ProbeName> {
   readonly document: (at: Endpoint) => object
   readonly word: (reading: NonNullable<ResultOf<Name>['reading']>) => string
   readonly good: Endpoint
+  /** Twelve, unless a good answer takes all the time that it gets. */
   readonly timeoutSeconds?: number
 }
 
@@ -58,19 +79,13 @@ interface Asked {
   readonly detail: string
 }
 
-interface Peer {
-  readonly at: Endpoint
-  readonly stop: () => Promise<void>
-}
+/** How what is wrong ends: a reason of failure, or a word for the reading. */
+type Word = string | RegExp
 
-/** A name of what is wrong, and who does it. */
-export type Wrongs = Readonly<Record<string, () => Promise<Peer>>>
+/** What is wrong, by name: who does it, and how it ends. */
+export type Wrongs = Readonly<Record<string, readonly [start: () => Promise<Peer>, ends: Word]>>
 
-/** How each ends: a reason of failure, or a word for the reading. */
-export async function endsOf<Name extends ProbeName>(
-  way: Way<Name>,
-  wrongs: Wrongs,
-): Promise<Readonly<Record<string, string>>> {
+export async function expectEnds<Name extends ProbeName>(way: Way<Name>, wrongs: Wrongs): Promise<void> {
   const before = await settledHandles()
   const started: Peer[] = []
   const io = createIo()
@@ -95,20 +110,26 @@ export async function endsOf<Name extends ProbeName>(
     return { word: reason, detail }
   }
 
-  const names = Object.keys(wrongs)
+  const rows = Object.entries(wrongs)
   try {
-    for (const start of Object.values(wrongs)) started.push(await start())
+    for (const [, [start]] of rows) started.push(await start())
     const { value, bytes } = await growthDuring(async () => {
-      const good = ask('good', way.good, GOOD_TIMEOUT_SECONDS)
-      const ends = await Promise.all(
-        started.map(({ at }, index) => ask(names[index] ?? '', at, timeoutSeconds)),
-      )
-      return { ends, good: await good }
+      const good = ask('good', way.good, timeoutSeconds)
+      const ends = rows.map(async ([name, [, word]], index) => {
+        const seconds = WAITS.test(String(word)) ? WAITED_SECONDS : timeoutSeconds
+        return [name, await ask(name, started[index]?.at ?? way.good, seconds)] as const
+      })
+      return { ends: Object.fromEntries(await Promise.all(ends)), good: await good }
     })
     expect(value.good, 'of the good peer, asked meanwhile').toEqual({ word: 'good', detail: '' })
     expect(breaches).toEqual([])
     expect(bytes).toBeLessThan(MOST_GROWTH_BYTES)
-    return Object.fromEntries(names.map((name, index) => [name, value.ends[index]?.word ?? '']))
+    const expected = ([name, [, word]]: (typeof rows)[number]) =>
+      [
+        name,
+        { word: typeof word === 'string' ? word : expect.stringMatching(word), detail: expect.any(String) },
+      ] as const
+    expect(value.ends).toEqual(Object.fromEntries(rows.map(expected)))
   } finally {
     io.close()
     await Promise.all(started.map((peer) => peer.stop()))
@@ -116,29 +137,78 @@ export async function endsOf<Name extends ProbeName>(
   }
 }
 
-/** Wrongs of a stream. */
-export function streams(good: Endpoint, mischiefs: Readonly<Record<string, Mischief>>): Wrongs {
+export function streams(
+  good: Endpoint,
+  mischiefs: Readonly<Record<string, readonly [Mischief, Word]>>,
+): Wrongs {
+  const start = (mischief: Mischief) => async (): Promise<Peer> => {
+    const proxy = await startStreamProxy(good, mischief)
+    return { at: proxy, stop: () => proxy.stop() }
+  }
   return Object.fromEntries(
-    Object.entries(mischiefs).map(([name, mischief]) => [
+    Object.entries(mischiefs).map(([name, [mischief, word]]) => [name, [start(mischief), word]]),
+  )
+}
+
+export function datagrams(
+  good: Endpoint,
+  tells: Readonly<Record<string, readonly [NonNullable<DatagramOptions['tell']>, Word]>>,
+  options: DatagramOptions = {},
+): Wrongs {
+  return Object.fromEntries(
+    Object.entries(tells).map(([name, [tell, word]]) => [
       name,
-      async () => {
-        const proxy = await startStreamProxy(good, mischief)
-        return { at: proxy, stop: () => proxy.stop() }
-      },
+      [() => startDatagramProxy(good, { ...options, tell }), word],
     ]),
   )
 }
 
+/** What every protocol over TCP meets; in what words that ends differs. */
+export function usual(
+  good: Endpoint,
+  ends: Readonly<Record<'silent' | 'closed' | 'zeros', string>> & { readonly afterwards?: Word },
+): Wrongs {
+  const { silent, closed, zeros, afterwards = 'good' } = ends
+  const asItIs = (answer: Buffer): Buffer => answer
+  return streams(good, {
+    'nothing at all': [atOnce(silence), silent],
+    'no reading': [atOnce(deaf), silent],
+    'a good answer, a byte at a time': [dripped(150), silent],
+    'zeros, a byte at a time': [afterQuestion(drip([Buffer.of(0)], 50)), /./],
+    'zeros without end': [afterQuestion(flood(Buffer.alloc(65_536))), zeros],
+    'zeros before the question': [atOnce(flood(Buffer.alloc(65_536))), zeros],
+    // Before or after the connection stands, as the client sees it.
+    'a reset at once': [atOnce(reset), new RegExp(`^(?:${closed}|connect_reset)$`)],
+    'a reset after the question': [afterQuestion(reset), closed],
+    'a FIN at once, reading on': [atOnce(end), closed],
+    'a FIN after the question, reading on': [afterQuestion(end), closed],
+    'a good answer, and a FIN': [edited(asItIs, end), afterwards],
+    'a good answer, and a reset': [edited(asItIs, reset), afterwards],
+    'a good answer, and a flood behind it': [edited(asItIs, flood(Buffer.alloc(65_536))), afterwards],
+  })
+}
+
+/** The same act at one byte of the answer after another. */
+export async function cuts<Name extends ProbeName>(
+  way: Way<Name>,
+  act: Act,
+  word: Word,
+  most?: number,
+): Promise<Wrongs> {
+  const length = await lengthOfAnswer(way)
+  const rows = offsets(length, most).map((cut) => [`${cut} of ${length}`, [after(cut, act), word]] as const)
+  return streams(way.good, Object.fromEntries(rows))
+}
+
 /** How many bytes a good server says in one visit. */
-export async function lengthOfAnswer<Name extends ProbeName>(way: Way<Name>): Promise<number> {
+async function lengthOfAnswer<Name extends ProbeName>(way: Way<Name>): Promise<number> {
   let length = 0
-  const ends = await endsOf(way, streams(way.good, { whole: counted((bytes) => (length += bytes)) }))
-  expect(ends).toEqual({ whole: 'good' })
+  await expectEnds(way, streams(way.good, { whole: [counted((bytes) => (length += bytes)), 'good'] }))
   return length
 }
 
 /** Every offset, or about `most` of them, the first and the last few among them. */
-export function offsets(length: number, most = 400): readonly number[] {
+function offsets(length: number, most = 200): readonly number[] {
   const step = Math.max(1, Math.floor(length / most))
   const all = Array.from({ length }, (_, offset) => offset)
   return all.filter((offset) => offset % step === 0 || offset < 20 || offset > length - 20)

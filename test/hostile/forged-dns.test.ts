@@ -64,7 +64,7 @@ async function attacked(
   const zone = [{ name: NAME, type: 'A', data: TRUE_ADDRESS } as const]
   const good = await during(startDns({ zones: { 'corp.example': zone } }, LOOPBACK))
   let forger: Forger | undefined
-  const at = await startDatagramProxy(good, {
+  const { at } = await startDatagramProxy(good, {
     lateMilliseconds: LATE_MILLISECONDS,
     tcp,
     heard(query, { port }) {

@@ -26,7 +26,7 @@ export interface Forger {
   readonly sent: number
 }
 
-const FLOOD_MILLISECONDS = 500
+const FLOOD_MILLISECONDS = 300
 
 /** Speaks in the name of `as`, to 127.0.0.1. Skips the test, aloud, where there is no compiler or no right to forge. */
 export function startForger(context: Pick<TestContext, 'skip'>, as: Endpoint): Forger {

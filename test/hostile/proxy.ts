@@ -8,9 +8,15 @@ import { listenTcp, type Listener } from '../../src/lab/listener.ts'
 import type { Endpoint } from '../../src/model/target.ts'
 import { LOOPBACK } from '../io/support.ts'
 
+/** `stop` may be called more than once. */
+export interface Peer {
+  readonly at: Endpoint
+  readonly stop: () => Promise<void>
+}
+
 // ---- UDP
 
-interface DatagramOptions {
+export interface DatagramOptions {
   /** Hears every question before it is answered. */
   readonly heard?: (question: Buffer, from: RemoteInfo) => void
   /** The datagrams that are sent in place of an answer. */
@@ -20,7 +26,7 @@ interface DatagramOptions {
   readonly tcp?: boolean
 }
 
-export async function startDatagramProxy(good: Endpoint, options: DatagramOptions): Promise<Endpoint> {
+export async function startDatagramProxy(good: Endpoint, options: DatagramOptions): Promise<Peer> {
   const { heard, tell = (answer) => [answer], lateMilliseconds = 0, tcp = true } = options
   const { front, overTcp } = await bindBoth((socket) => {
     const behind = connect(good.port, good.address)
@@ -28,14 +34,16 @@ export async function startDatagramProxy(good: Endpoint, options: DatagramOption
     socket.on('close', () => behind.destroy())
     socket.pipe(behind).pipe(socket)
   })
-  if (tcp) onTestFinished(() => overTcp.stop())
-  else await overTcp.stop()
+  if (!tcp) await overTcp.stop()
   const late = new Set<NodeJS.Timeout>()
   const open = new Set([front])
-  onTestFinished(() => {
+  const stop = async (): Promise<void> => {
     for (const timer of late) clearTimeout(timer)
     for (const socket of open) socket.close()
-  })
+    open.clear()
+    if (tcp) await overTcp.stop()
+  }
+  onTestFinished(stop)
   front.on('message', (question, from) => {
     heard?.(question, from)
     const behind = createSocket('udp4')
@@ -44,11 +52,12 @@ export async function startDatagramProxy(good: Endpoint, options: DatagramOption
       const send = (): void => {
         for (const bytes of tell(answer, question)) front.send(bytes, from.port, from.address)
       }
-      late.add(setTimeout(send, lateMilliseconds))
+      if (lateMilliseconds === 0) send()
+      else late.add(setTimeout(send, lateMilliseconds))
     })
     behind.send(question, good.port, good.address)
   })
-  return { address: overTcp.address, port: overTcp.port }
+  return { at: { address: overTcp.address, port: overTcp.port }, stop }
 }
 
 /** A port that is free over TCP may be taken over UDP. */

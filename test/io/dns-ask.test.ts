@@ -30,7 +30,8 @@ async function serverThat(tell: (answer: Buffer) => readonly Buffer[], tcp = tru
   const good = await during(startDns({ zones }, LOOPBACK))
   const asked: string[] = []
   const heard = (question: Buffer): number => asked.push(question.toString('latin1', 13, 13 + NAME.length))
-  return { at: await startDatagramProxy(good, { heard, tell, tcp }), asked }
+  const { at } = await startDatagramProxy(good, { heard, tell, tcp })
+  return { at, asked }
 }
 
 async function addressesAt({ at }: Server, resolver: Resolver): Promise<readonly string[]> {

@@ -46,17 +46,20 @@ export function rcodeReason(rcode: string): Reason | undefined {
   return rcode === 'NOERROR' ? undefined : (RCODE_REASON[rcode] ?? 'protocol_error')
 }
 
-/** Addresses at the end of the alias chain that starts at `name`, written as in replies. Total: a loop of aliases ends at its first repeat. */
-export function addressesOf(reply: DnsReply, name: string): readonly string[] {
-  if (reply.aliases.length === 0) {
-    const own = reply.addresses.filter((record) => record.section === 'answer' && record.name === name)
-    return distinct(own.map(({ address }) => address))
-  }
+/** The name and those that it is an alias of, as the reply has them. Total: a loop of aliases ends at its first repeat. */
+export function namesOf(reply: DnsReply, name: string): ReadonlySet<string> {
   const names = new Set([name])
   // What is added while we walk is walked as well, so the order of the records does not matter.
   for (const known of names) {
     for (const alias of reply.aliases) if (alias.name === known) names.add(alias.target)
   }
+  return names
+}
+
+/** Addresses at the end of the alias chain that starts at `name`, written as in replies; none beside an error. */
+export function addressesOf(reply: DnsReply, name: string): readonly string[] {
+  if (reply.rcode !== 'NOERROR') return []
+  const names = namesOf(reply, name)
   const addresses = reply.addresses.filter((record) => record.section === 'answer' && names.has(record.name))
   return distinct(addresses.map(({ address }) => address))
 }

@@ -40,8 +40,9 @@ const QUERIES_PER_SOCKET = 2_000
 const MILLISECONDS_PER_SOCKET = 5_000
 /** So many guesses a forger has at one query; late and doubled answers do not count. */
 const MOST_STRAYS = 4
-/** From anybody: in a flood, the answers drown. */
+/** From anybody: in a flood, the answers drown. Who still waits for one then asks anew from elsewhere, so many times. */
 const MOST_STRAYS_PER_SOCKET = 64
+const MOST_MOVES = 2
 
 /** Endpoints are literals: there is nothing to look up, and not doing so saves a turn of the event loop. */
 const asItIs: NonNullable<SocketOptions['lookup']> = (address, _options, callback) =>
@@ -60,7 +61,8 @@ interface Waiter {
   receive(bytes: Uint8Array): void
   /** Its server, or somebody in its name, sent what answers nothing. */
   stray(): void
-  doubt(): void
+  /** Asks anew, over another socket. */
+  move(): void
   fail(error: Error): void
 }
 
@@ -110,17 +112,18 @@ export function createUdpPool(): UdpPool {
     return shared
   }
 
+  /** From who is asked over this socket, it is between him and us; others are not to suffer from it. */
   function suspect(shared: Shared, from: RemoteInfo): void {
-    noteStray(shared)
-    for (const waiter of shared.waiting.values()) if (isFrom(waiter.endpoint, from)) waiter.stray()
-  }
-
-  function noteStray(shared: Shared): void {
     strays++
-    shared.strays++
-    if (shared.strays < MOST_STRAYS_PER_SOCKET) return
+    let asked = false
+    for (const waiter of shared.waiting.values()) {
+      if (!isFrom(waiter.endpoint, from)) continue
+      asked = true
+      waiter.stray()
+    }
+    if (asked || ++shared.strays < MOST_STRAYS_PER_SOCKET) return
     retire(shared)
-    for (const waiter of shared.waiting.values()) waiter.doubt()
+    for (const waiter of shared.waiting.values()) waiter.move()
   }
 
   function retire(shared: Shared): void {
@@ -155,20 +158,34 @@ export function createUdpPool(): UdpPool {
           reject(new ProbeFailure('resolve_timeout', `${formatEndpoint(endpoint)}: not asked, time was up`))
           return
         }
-        const shared = take(endpoint.address.includes(':') ? 'udp6' : 'udp4')
-        let id = randomInt(0x10000)
-        while (shared.used.has(id)) id = randomInt(0x10000)
-        shared.used.add(id)
+        const family = endpoint.address.includes(':') ? 'udp6' : 'udp4'
+        let shared: Shared
+        let id = 0
         let doubts = 0
-        const request = encode(id)
+        let moves = 0
 
+        const begin = (): void => {
+          const socket = (shared = take(family))
+          do id = randomInt(0x10000)
+          while (shared.used.has(id))
+          shared.used.add(id)
+          const request = encode(id)
+          shared.waiting.set(id, waiter)
+          shared.socket.send(request, endpoint.port, endpoint.address, (error) => {
+            if (error !== null && shared === socket) fail(error)
+          })
+        }
+        /** False for who had left already. */
+        const leave = (): boolean => {
+          if (!shared.waiting.delete(id)) return false
+          if (shared.retired && shared.waiting.size === 0) shared.socket.close()
+          return true
+        }
         /** False for who was told already. */
         const settle = (): boolean => {
           clearTimeout(timer)
           letGo()
-          if (!shared.waiting.delete(id)) return false
-          if (shared.retired && shared.waiting.size === 0) shared.socket.close()
-          return true
+          return leave()
         }
         const fail = (error: Error): void => {
           if (settle()) reject(socketFailure(error, formatEndpoint(endpoint)))
@@ -181,22 +198,17 @@ export function createUdpPool(): UdpPool {
           if (settle()) reject(new ProbeFailure('resolve_timeout', unanswered()))
         }
         const doubt = (): void => {
+          retire(shared)
           if (settle()) reject(new Doubtful('resolve_timeout', unanswered()))
         }
-        const stray = (): void => {
-          doubts++
-          if (doubts < MOST_STRAYS) return
-          retire(shared)
-          doubt()
-        }
-        shared.waiting.set(id, {
+        const waiter: Waiter = {
           endpoint,
           receive(bytes) {
             try {
               const answer = accepted((datagram) => accept(datagram, id), bytes)
               if (answer === undefined) {
-                noteStray(shared)
-                stray()
+                strays++
+                waiter.stray()
                 return
               }
               settle()
@@ -206,16 +218,19 @@ export function createUdpPool(): UdpPool {
               reject(error instanceof Error ? error : new Error(String(error)))
             }
           },
-          stray,
-          doubt,
+          stray() {
+            if (++doubts >= MOST_STRAYS) doubt()
+          },
+          move() {
+            if (++moves > MOST_MOVES) doubt()
+            else if (leave()) begin()
+          },
           fail,
-        })
+        }
+        begin()
         // Where the deadline comes first, it needs no timer beside it.
         const timer = seconds < deadline.remainingSeconds() ? setTimeout(giveUp, seconds * 1000) : undefined
         const letGo = deadline.own(giveUp)
-        shared.socket.send(request, endpoint.port, endpoint.address, (error) => {
-          if (error !== null) fail(error)
-        })
       })
     },
     close() {

@@ -20,7 +20,7 @@ const START: Readonly<Record<string, () => Promise<Listener>>> = {
 }
 
 /** How each of them ends, by name. */
-export function others(ends: Readonly<Record<string, string>>): Wrongs {
+export function others(ends: Readonly<Record<string, string | RegExp>>): Wrongs {
   return Object.fromEntries(
     Object.entries(START).flatMap(([name, start]) => {
       const word = ends[name]

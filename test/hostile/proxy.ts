@@ -71,6 +71,7 @@ async function bindBoth(
       await once(front, 'listening')
       return { front, overTcp }
     } catch (error) {
+      front.close()
       await overTcp.stop()
       if (attempts === 5) throw error
     }
@@ -128,6 +129,12 @@ export function drip(pieces: Iterable<Uint8Array | string>, milliseconds: number
 /** One byte at a time. */
 export function bytesOf(bytes: Uint8Array | string): readonly Uint8Array[] {
   return Array.from(Buffer.from(bytes), (byte) => Uint8Array.of(byte))
+}
+
+/** All of it, as it is. */
+export const relay: Mischief = (client, server) => {
+  client.on('data', (chunk) => server.write(chunk))
+  server.on('data', (chunk) => client.write(chunk))
 }
 
 /** Before a word was heard. */
@@ -188,15 +195,4 @@ export async function startStreamProxy(good: Endpoint, mischief: Mischief): Prom
   )
   onTestFinished(() => proxy.stop())
   return proxy
-}
-
-/** How many bytes the good server says in the answers to one visit, in all. */
-export function counted(count: (bytes: number) => void): Mischief {
-  return (client, server) => {
-    client.on('data', (chunk) => server.write(chunk))
-    server.on('data', (chunk) => {
-      count(chunk.length)
-      client.write(chunk)
-    })
-  }
 }

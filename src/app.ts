@@ -103,7 +103,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
       log.debug({ probe: task.probe.name, target: task.target.key, why }, 'a run was skipped')
     },
   })
-  const self = createSelfMetrics(build, () => scheduler.inFlight)
+  const self = createSelfMetrics(build, () => scheduler.inFlight, { dns: io.dns.counts })
   book.set('constant', tellConstants)
 
   function accept(task: Task, result: Result): void {

@@ -1,9 +1,6 @@
 // The contract that every listed probe keeps, whoever it asks: it ends by its deadline, in words from the closed list,
 // without a defect of ours, without a socket or timer left, within bounded memory, and to nobody else's cost.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../src/config/schema.ts'
-import { estateOf } from '../src/config/targets.ts'
-import { plan, type Task } from '../src/engine/plan.ts'
 import { run } from '../src/engine/run.ts'
 import { createIo, type Io } from '../src/io/io.ts'
 import { BAD_TCP_PEERS, BAD_UDP_PEERS, startBadPeer, startBadUdpPeer } from '../src/lab/bad-peer.ts'
@@ -21,6 +18,7 @@ import { REASONS } from '../src/model/failure.ts'
 import { silentLog } from '../src/model/log.ts'
 import { formatEndpoint, type Endpoint } from '../src/model/target.ts'
 import { probes, type ProbeName, type ResultOf } from '../src/probes/index.ts'
+import { growthDuring, LEFT_OPEN, taskOf } from './hostile/asked.ts'
 import { closedPort, expectHandles, LOOPBACK, settledHandles } from './io/support.ts'
 
 const TIMEOUT_SECONDS = 0.3
@@ -272,13 +270,6 @@ afterAll(async () => {
   delete process.env[PASSWORD_VARIABLE]
 })
 
-function taskOf(probe: ProbeName, document: object): Task {
-  const estate = estateOf(schema.parse(document), { resolvers: [], searchDomains: [] }, [])
-  const [task, ...others] = plan(estate, [probes[probe]])
-  if (task === undefined || others.length > 0) throw new Error(`not one task of ${probe}`)
-  return task
-}
-
 /** Asks the bad peer, and a good one at the same time; returns what in that was not as it has to be. */
 async function breachesOf(way: Way, at: Endpoint, io: Io): Promise<readonly string[]> {
   const breaches: string[] = []
@@ -314,24 +305,6 @@ async function breachesOf(way: Way, at: Endpoint, io: Io): Promise<readonly stri
   )
   return breaches
 }
-
-/** The most memory that was in use while `work` went on, over what was in use before. */
-async function growthDuring<T>(work: () => Promise<T>): Promise<{ value: T; bytes: number }> {
-  const inUse = (): number => {
-    const { heapUsed, external } = process.memoryUsage()
-    return heapUsed + external
-  }
-  const before = inUse()
-  let most = before
-  const timer = setInterval(() => (most = Math.max(most, inUse())), 5)
-  try {
-    return { value: await work(), bytes: Math.max(most, inUse()) - before }
-  } finally {
-    clearInterval(timer)
-  }
-}
-
-const LEFT_OPEN = /TCP|UDP|TLS|Connect|SendWrap|WriteWrap|Timeout|Immediate/
 
 /** All ways at once, since most bad peers are met by waiting. */
 async function expectContract(

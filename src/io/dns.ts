@@ -1,45 +1,21 @@
 // A stub resolver of our own: getaddrinfo cannot tell NXDOMAIN from NODATA, nor SERVFAIL from no resolver at all, and
-// those are different faults. UDP first, TCP after truncation (RFC 7766), one attempt at each resolver.
+// those are different faults. One attempt at each resolver.
 import { isIP } from 'node:net'
 import { ProbeFailure, type Reason } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
-import {
-  checkName,
-  decodeReply,
-  encodeQuery,
-  frameDnsTcp,
-  unwrapTcp,
-  wrapTcp,
-  type DnsReply,
-} from '../protocol/dns.ts'
+import { checkName, type DnsReply } from '../protocol/dns.ts'
 import type { Clock } from './clock.ts'
 import { heldTo, type Deadline } from './deadline.ts'
-import { connect, exchange } from './tcp.ts'
-import type { UdpPool } from './udp.ts'
+import { createAsker, unanswered, type Asker, type DnsAnswer } from './dns-ask.ts'
+import type { UdpPool } from './udp-pool.ts'
 
 export type { DnsReply } from '../protocol/dns.ts'
-
-export interface Question {
-  readonly name: string
-  readonly type: 'A' | 'AAAA' | 'SRV' | 'CNAME'
-}
-
-export interface DnsAnswer {
-  readonly reply: DnsReply
-  readonly resolver: Endpoint
-  /** The UDP answer was cut off, so TCP was asked. */
-  readonly truncated: boolean
-  /** It was cut off, and TCP did not answer: what clients with many records to read would meet. */
-  readonly tcpFailure?: ProbeFailure
-  readonly seconds: number
-}
+export type { DnsAnswer } from './dns-ask.ts'
 
 /** A's answer and AAAA's, or why there is none. */
 export type Addresses = readonly [DnsAnswer | ProbeFailure, DnsAnswer | ProbeFailure]
 
-export interface Resolver {
-  /** Asks this one server. Rejects with ProbeFailure `resolve_timeout`, `connect_*`; any reply at all resolves. */
-  ask(server: Endpoint, question: Question, deadline: Deadline): Promise<DnsAnswer>
+export interface Resolver extends Asker {
   /**
    * What it says of a name's addresses; up to `SHARED_SECONDS` old: what asks about one host at one time gets one answer,
    * and the resolver one question of each kind. Rejects with MalformedMessage where the name is none.
@@ -70,68 +46,33 @@ export function rcodeReason(rcode: string): Reason | undefined {
   return rcode === 'NOERROR' ? undefined : (RCODE_REASON[rcode] ?? 'protocol_error')
 }
 
-/** Addresses at the end of the alias chain that starts at `name`, written as in replies. Total: a loop of aliases ends at its first repeat. */
-export function addressesOf(reply: DnsReply, name: string): readonly string[] {
-  if (reply.aliases.length === 0) {
-    const own = reply.addresses.filter((record) => record.section === 'answer' && record.name === name)
-    return distinct(own.map(({ address }) => address))
-  }
+/** The name and those that it is an alias of, as the reply has them. Total: a loop of aliases ends at its first repeat. */
+export function namesOf(reply: DnsReply, name: string): ReadonlySet<string> {
   const names = new Set([name])
   // What is added while we walk is walked as well, so the order of the records does not matter.
   for (const known of names) {
     for (const alias of reply.aliases) if (alias.name === known) names.add(alias.target)
   }
+  return names
+}
+
+/** Addresses at the end of the alias chain that starts at `name`, written as in replies; none beside an error. */
+export function addressesOf(reply: DnsReply, name: string): readonly string[] {
+  if (reply.rcode !== 'NOERROR') return []
+  const names = namesOf(reply, name)
   const addresses = reply.addresses.filter((record) => record.section === 'answer' && names.has(record.name))
   return distinct(addresses.map(({ address }) => address))
 }
 
 const timeIsUp = (): ProbeFailure => new ProbeFailure('resolve_timeout', 'time was up')
 
-function unanswered(error: unknown): ProbeFailure {
-  if (error instanceof ProbeFailure) return error
-  throw error
-}
-
 function distinct(addresses: readonly string[]): readonly string[] {
   return addresses.length < 2 ? addresses : [...new Set(addresses)]
 }
 
 export function createResolver(pool: UdpPool, clock: Clock): Resolver {
-  async function ask(
-    server: Endpoint,
-    question: Question,
-    deadline: Deadline,
-    seconds?: number,
-  ): Promise<DnsAnswer> {
-    const startedAt = clock.monotonicSeconds()
-    const { name, type } = question
-    let id = 0
-    const reply = await pool.ask(
-      server,
-      (chosen) => encodeQuery({ id: (id = chosen), name, type }),
-      (bytes) => decodeReply(bytes, { id, name, type }),
-      seconds ?? deadline.remainingSeconds(),
-      deadline,
-    )
-    const took = (): number => clock.monotonicSeconds() - startedAt
-    if (!reply.truncated) return { reply, resolver: server, truncated: false, seconds: took() }
-    try {
-      const connection = await connect(server, deadline, clock)
-      const request = wrapTcp(encodeQuery({ id, name, type }))
-      const answer = await exchange(connection, request, frameDnsTcp, deadline, clock)
-      const whole = decodeReply(unwrapTcp(answer.bytes), { id, name, type })
-      return { reply: whole, resolver: server, truncated: true, seconds: took() }
-    } catch (error) {
-      const tcpFailure =
-        error instanceof ProbeFailure
-          ? error
-          : new ProbeFailure('protocol_error', `${formatEndpoint(server)} over TCP: ${String(error)}`, {
-              cause: error,
-            })
-      return { reply, resolver: server, truncated: true, tcpFailure, seconds: took() }
-    }
-  }
-
+  const asker = createAsker(pool, clock)
+  const { ask } = asker
   let flights = new Map<string, Flight>()
   let earlier = flights
   let turnedAt = -Infinity
@@ -212,6 +153,7 @@ export function createResolver(pool: UdpPool, clock: Clock): Resolver {
   }
 
   return {
+    counts: asker.counts,
     ask,
     lookUp,
     async resolve(given, servers, deadline) {

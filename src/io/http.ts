@@ -81,6 +81,8 @@ async function loadUndici(): Promise<Undici> {
 }
 
 const MOST_HEADER_BYTES = 32 * 1024
+/** Chunks' sizes, TLS's records, interim answers. */
+const MOST_OTHER_BYTES = 256 * 1024
 
 /** While shaking hands, an error that is not the network's is about the certificate or the protocol: the peer's. */
 function tlsFailure(error: unknown, where: string): ProbeFailure {
@@ -117,7 +119,11 @@ function startTls(socket: Socket, { host, endpoint, tls }: HttpPeer, deadline: D
       reject(new ProbeFailure('not_configured', `the client certificate cannot be used`, { cause: error }))
       return
     }
-    secure.on('error', (error) => fail(tlsFailure(error, where)))
+    secure.on('error', (error) => {
+      fail(tlsFailure(error, where))
+      // Node does not, and reads on into its memory, for ever, what it can no longer decrypt.
+      secure.destroy()
+    })
     secure.once('secureConnect', () => {
       letGo()
       if (tls?.fingerprint === undefined || fingerprintOf(secure) === tls.fingerprint) return resolve(secure)
@@ -237,6 +243,14 @@ export async function openConnection(
       if (closed || socket.destroyed)
         throw new ProbeFailure('connect_reset', `${where}: closed the connection`)
       const letGo = deadline.own(() => close(timedOut()))
+      // Whatever undici makes nothing of (interim answers, chunk extensions, empty lines) has no bounds there.
+      const raw = connection.socket
+      const mostBytes = raw.bytesRead + 2 * mostBodyBytes + MOST_OTHER_BYTES
+      const weigh = (): void => {
+        if (raw.bytesRead > mostBytes)
+          close(new ProbeFailure('too_large', `${where}: far more bytes than any answer has`))
+      }
+      socket.on('readable', weigh)
       const sent = now(clock)
       try {
         // `reset`: after a HEAD, undici would close a connection that may well serve the next question.
@@ -265,6 +279,7 @@ export async function openConnection(
         throw ended ? timedOut() : httpFailure(error, library, where)
       } finally {
         letGo()
+        socket.off('readable', weigh)
       }
     },
   }

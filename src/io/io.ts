@@ -7,7 +7,8 @@ import type { HttpPeer, HttpSession } from './http.ts'
 import { createStateStore, type StateProblem, type StateStore } from './state.ts'
 import { createWinrmPool, type WinrmPool } from './windows/winrm.ts'
 import { connect, exchange, type Answer, type Connection, type Frame } from './tcp.ts'
-import { askOnce, createUdpPool, type Accept, type Reply } from './udp.ts'
+import { createUdpPool } from './udp-pool.ts'
+import { askOnce, type Accept, type Reply } from './udp.ts'
 
 export interface Io {
   readonly clock: Clock

@@ -36,7 +36,20 @@ const MIN_UDP_BYTES = 512
 const TCP_IDLE_MILLISECONDS = 10_000
 const MAX_ALIASES = 8
 
+const MOST_ATTEMPTS = 5
+
+/** At port 0, tries others where one that is free over TCP is taken over UDP. */
 export async function startDns(options: DnsOptions, where: Where): Promise<DnsServer> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await startOnce(options, where)
+    } catch (error) {
+      if (where.port !== 0 || attempts === MOST_ATTEMPTS) throw error
+    }
+  }
+}
+
+async function startOnce(options: DnsOptions, where: Where): Promise<DnsServer> {
   const state: State = {
     zones: new Map(Object.entries(options.zones).map(([zone, records]) => [canonical(zone), records])),
     overrides: new Map(

@@ -1,7 +1,7 @@
 // Will a client find the host? Asks one resolver for `_vlmcs._tcp.<domain>`, as a client does, and then for the
 // addresses of every target, always explicitly: some servers fill in the additional section, others do not.
 import type { Domain } from '../config/targets.ts'
-import { addressesOf, rcodeReason, type Addresses, type DnsAnswer } from '../io/dns.ts'
+import { addressesOf, namesOf, rcodeReason, type Addresses, type DnsAnswer } from '../io/dns.ts'
 import { checkSrv, clientErrorOf, misspeltOwnerName, ownerName, SRV_FINDINGS, tellable } from '../kms/srv.ts'
 import type { SrvAnswer, SrvFindingKind, SrvRecord, SrvTargetLookup } from '../kms/srv.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
@@ -24,8 +24,12 @@ export interface SrvTarget extends Target {
 const MOST_RECORDS = 64
 const MOST_ADDRESSES_PER_TARGET = 16
 
-function recordsOf({ reply }: DnsAnswer): readonly SrvRecord[] {
-  return reply.srv.map(({ target, port, priority, weight, ttlSeconds }) => ({
+/** Those of the name asked for, or of what it is an alias of; beside an error there are none. */
+function recordsOf({ reply }: DnsAnswer, owner: string): readonly SrvRecord[] {
+  if (reply.rcode !== 'NOERROR') return []
+  const names = namesOf(reply, owner)
+  const own = reply.srv.filter(({ name }) => names.has(name))
+  return own.map(({ target, port, priority, weight, ttlSeconds }) => ({
     target,
     port,
     priority,
@@ -96,12 +100,9 @@ export const srv: Probe<'srv', SrvTarget, SrvReading> = {
 
   async measure({ domain, resolver }, visit) {
     visit.enter('lookup')
-    const answer = await visit.io.dns.ask(
-      resolver,
-      { name: ownerName(domain.name), type: 'SRV' },
-      visit.deadline,
-    )
-    const all = recordsOf(answer)
+    const owner = ownerName(domain.name)
+    const answer = await visit.io.dns.ask(resolver, { name: owner, type: 'SRV' }, visit.deadline)
+    const all = recordsOf(answer, owner)
     const records = all.slice(0, MOST_RECORDS)
     visit.enter('targets')
     const names = [...new Set(records.map(({ target }) => target))].filter((target) => target !== '.')

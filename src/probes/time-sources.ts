@@ -60,9 +60,12 @@ export async function askSmb2(endpoint: Endpoint, io: Io, deadline: Deadline): P
   return offsetInterval(systemTimeSeconds, WINDOWS_TICK_SECONDS, answer)
 }
 
+/** RFC 5905 7.4; the other codes say why the server's clock is not synchronised. */
+const REFUSALS: readonly string[] = ['DENY', 'RSTR', 'RATE']
+
 /**
  * RFC 5905. The server's own holding time narrows the interval: [T3 - t1, T2 - t0]. An unsynchronised server (LI 3,
- * stratum 0) still stamps with its real clock, which is what we ask for.
+ * stratum 0) still stamps with its real clock, which is what we ask for. One that refuses may stamp with anything.
  */
 export async function askNtp(endpoint: Endpoint, io: Io, deadline: Deadline): Promise<Interval> {
   const nonce = randomBytes(8)
@@ -73,6 +76,8 @@ export async function askNtp(endpoint: Endpoint, io: Io, deadline: Deadline): Pr
     deadline,
   )
   const { receiveSeconds, transmitSeconds, kissCode } = answer.value
+  if (kissCode !== undefined && REFUSALS.includes(kissCode))
+    throw new ProbeFailure('protocol_error', `the NTP server refuses: kiss code ${kissCode}`)
   if (receiveSeconds === undefined || transmitSeconds === undefined) {
     const why = kissCode === undefined ? 'no time stamps' : `kiss code ${kissCode}`
     throw new ProbeFailure('protocol_error', `the NTP answer has ${why}`)

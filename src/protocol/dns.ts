@@ -78,6 +78,9 @@ const RCODES =
 /** RFC 6891 6.1.2: the root's name, the type, the payload size in the place of a class, no flags, no options. */
 const OPT = Buffer.from([0, 0, TYPE.OPT, UDP_PAYLOAD_SIZE >> 8, UDP_PAYLOAD_SIZE & 0xff, 0, 0, 0, 0, 0, 0])
 const DOT = 0x2e
+const CASE_BIT = 0x20
+const LETTER_A = 0x61
+const LETTER_Z = 0x7a
 
 /** A recursive query with EDNS0 (RFC 1035 4.1.1, 4.1.2). Throws MalformedMessage when the name is none. */
 export function encodeQuery({ id, name, type }: DnsQuestion): Uint8Array {
@@ -101,6 +104,36 @@ export function encodeQuery({ id, name, type }: DnsQuestion): Uint8Array {
   bytes.writeUInt16BE(CLASS_IN, end + 3)
   bytes.set(OPT, end + 5)
   return bytes
+}
+
+/**
+ * The same query, in place, with letters of its name in the other case where `bits` (48 of them, over and over) say so.
+ * Servers give a question back as it came, so that a forger has to guess that as well (draft-vixie-dnsext-dns0x20).
+ */
+export function mixCase(query: Uint8Array, bits: number): Uint8Array {
+  let left = bits
+  const end = questionEnd(query)
+  for (let at = HEADER_LENGTH; at < end; at++) {
+    const byte = query[at] ?? 0
+    const letter = byte | CASE_BIT
+    // Lengths, types and classes lie below any letter.
+    if (letter < LETTER_A || letter > LETTER_Z) continue
+    if (left % 2 === 1) query[at] = byte ^ CASE_BIT
+    left = left < 2 ? bits : Math.floor(left / 2)
+  }
+  return query
+}
+
+/** Whether the answer repeats the question of the query letter by letter. Both have been read, or written, already. */
+export function repeatsQuestion(answer: Uint8Array, query: Uint8Array): boolean {
+  const end = questionEnd(query)
+  for (let at = HEADER_LENGTH; at < end; at++) if (answer[at] !== query[at]) return false
+  return true
+}
+
+/** Of a query of ours, which ends with its OPT record. */
+function questionEnd(query: Uint8Array): number {
+  return query.length - OPT.length
 }
 
 /** How many bytes the message at the start of `bytesSoFar` has over TCP, its 2-byte length included: RFC 1035 4.2.2. */

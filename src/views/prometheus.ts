@@ -28,6 +28,12 @@ export interface BuildInfo {
   readonly revision: string
 }
 
+/** As the resolver counts it, looked at whenever it is told. */
+interface DnsCounts {
+  readonly strays: number
+  readonly overTcp: Readonly<Record<string, number>>
+}
+
 /** Gauges that prom-client names `_total`, which promtool rightly objects to. */
 const MISNAMED = [
   'nodejs_active_handles_total',
@@ -38,7 +44,10 @@ const MISNAMED = [
 export function createSelfMetrics(
   build: BuildInfo,
   inFlight: () => number,
-  { processMetrics = true }: { processMetrics?: boolean } = {},
+  {
+    processMetrics = true,
+    dns = { strays: 0, overTcp: {} },
+  }: { processMetrics?: boolean; dns?: DnsCounts } = {},
 ): SelfMetrics {
   const registry = new Registry()
   const registers = [registry]
@@ -64,6 +73,17 @@ export function createSelfMetrics(
     registers,
   })
   for (const where of ['probe', 'request']) internalErrors.inc({ where }, 0)
+  const strays = new Counter({
+    name: 'winkms_exporter_dns_stray_answers_total',
+    help: 'Datagrams that came to a socket of a DNS query and answer none: forged, or from a broken resolver.',
+    registers,
+  })
+  const overTcp = new Counter({
+    name: 'winkms_exporter_dns_tcp_queries_total',
+    help: 'DNS queries repeated over TCP, by reason: cut_off (the answer did not fit), strays (too many datagrams that answer nothing), case (the question was not given back letter by letter).',
+    labelNames: ['why'],
+    registers,
+  })
   return {
     registry,
     internalErrors,
@@ -151,6 +171,10 @@ export function createSelfMetrics(
     }),
     async render(format) {
       probesInFlight.set(inFlight())
+      strays.reset()
+      strays.inc(dns.strays)
+      overTcp.reset()
+      for (const [why, count] of Object.entries(dns.overTcp)) overTcp.inc({ why }, count)
       const metrics = await registry.getMetricsAsJSON()
       return metrics.map((metric) => renderMetric(metric, format)).join('')
     },

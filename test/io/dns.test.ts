@@ -9,7 +9,7 @@ import {
   type DnsReply,
   type Resolver,
 } from '../../src/io/dns.ts'
-import { createUdpPool } from '../../src/io/udp.ts'
+import { createUdpPool } from '../../src/io/udp-pool.ts'
 import { BAD_TCP_PEERS, startBadPeer } from '../../src/lab/bad-peer.ts'
 import { startDns, type DnsRecord, type DnsServer } from '../../src/lab/dns.ts'
 import { decodeQuery, encodeAnswer, TYPE_CODES, type Query } from '../../src/lab/dns-wire.ts'

@@ -1,8 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { systemClock } from '../../src/io/clock.ts'
-import { askOnce, createUdpPool, type UdpPool } from '../../src/io/udp.ts'
+import { askOnce } from '../../src/io/udp.ts'
+import { createUdpPool, type UdpPool } from '../../src/io/udp-pool.ts'
 import { MalformedMessage } from '../../src/model/failure.ts'
 import type { Endpoint } from '../../src/model/target.ts'
 import {
@@ -206,6 +207,23 @@ describe('the shared sockets', () => {
     expect([...perPort.values()].reduce((sum, count) => sum + count)).toBe(10_000)
     expect(Math.max(...perPort.values())).toBeLessThanOrEqual(2_000)
     expect(perPort.size).toBeGreaterThan(4)
+  })
+
+  it('are replaced after five seconds too', async () => {
+    const ports = new Set<number>()
+    const { at } = await server((message, from, socket) => {
+      ports.add(from.port)
+      answer(message, from, socket)
+    })
+    const pool = poolOf()
+    const started = performance.now()
+    const clock = vi.spyOn(performance, 'now')
+    onTestFinished(() => clock.mockRestore())
+    for (const seconds of [0, 4, 6, 10, 12]) {
+      clock.mockReturnValue(started + seconds * 1000)
+      for (let each = 0; each < 50; each++) await echo(pool, at)
+      expect(ports.size).toBe(seconds < 6 ? 4 : seconds < 12 ? 8 : 12)
+    }
   })
 
   it('end at once when closed, replaced ones too, and those who wait are told', async () => {

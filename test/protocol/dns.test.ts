@@ -8,6 +8,8 @@ import {
   unwrapTcp,
   wrapTcp,
   type DnsQuestion,
+  mixCase,
+  repeatsQuestion,
 } from '../../src/protocol/dns.ts'
 import {
   expectFraming,
@@ -126,6 +128,25 @@ describe('encodeQuery', () => {
 
   it('refuses a name that would corrupt the packet', () => {
     expect(malformedBy(() => encodeQuery({ ...SRV_QUESTION, name: 'a..b' }))).toBeDefined()
+  })
+})
+
+describe('mixCase', () => {
+  const query = (): Uint8Array => encodeQuery({ id: 7, name: '_vlmcs._tcp.corp-1.example', type: 'SRV' })
+
+  it('changes letters of the name and nothing else', () => {
+    const mixed = mixCase(query(), 2 ** 47 - 1)
+    expect(Buffer.from(mixed).toString('latin1', 12, 40)).toBe('\x06_VLMCS\x04_TCP\x06CORP-1\x07EXAMPLE\0')
+    expect(Buffer.from(mixed).subarray(40)).toEqual(Buffer.from(query()).subarray(40))
+    expect(mixCase(query(), 0)).toEqual(query())
+    expect(Buffer.from(mixCase(query(), 0b101)).toString('latin1', 13, 19)).toBe('_VlMCs')
+  })
+
+  it('is seen by who gets the question back', () => {
+    const mixed = mixCase(query(), 0b101)
+    expect(repeatsQuestion(mixed, mixed)).toBe(true)
+    expect(repeatsQuestion(query(), mixed)).toBe(false)
+    expect(repeatsQuestion(mixed.subarray(0, 20), mixed)).toBe(false)
   })
 })
 

@@ -10,7 +10,7 @@ import { kmsHost } from '../../src/lab/windows-machine.ts'
 import { startWinrm } from '../../src/lab/winrm.ts'
 import { build, get, run, samplesOf, start, until } from '../e2e/built.ts'
 import { winrmPeer, wmiFault } from '../io/windows/hostile-winrm.ts'
-import { need, realServer } from '../real/servers/need.ts'
+import { need, program, realServer } from '../real/servers/need.ts'
 import { freePort } from '../real/servers/ports.ts'
 import { makeSelfSigned } from '../real/servers/self-signed.ts'
 import { canary, expectNone, seenIn } from './canary.ts'
@@ -22,10 +22,11 @@ const ENVIRONMENT = canary('environment')
 const KEYTAB = canary('keytab')
 const SCRAPER = canary('scraper')
 
-/** What `--web.config.file` will have belongs here: the lines that the exporter is started with, and what is secret in it. */
-const WEB: { readonly args: readonly string[]; readonly secrets: readonly string[] } = {
-  args: [],
-  secrets: [],
+/** What comes with each request, and what of it lets one in. */
+const KNOCKING = {
+  authorization: `Basic ${Buffer.from(`scraper:${SCRAPER}`).toString('base64')}`,
+  'proxy-authorization': `Bearer ${encodeURIComponent(SCRAPER)}`,
+  cookie: `session=${encodeURIComponent(SCRAPER)}`,
 }
 
 /** Every path that there is, those of a host apart, and some that there are not. */
@@ -68,7 +69,7 @@ it.for(['logfmt', 'json'])(
   'tells nobody a secret: no log in %s, page, metric, report, argument or kept file',
   { timeout: 180_000 },
   async (format, context) => {
-    realServer(context, ['openssl'])
+    realServer(context, ['openssl', 'htpasswd'])
     const folder = await mkdtemp(join(tmpdir(), 'winkms-secrets-'))
     onTestFinished(() => rm(folder, { recursive: true, force: true }))
     const at = (name: string): string => join(folder, name)
@@ -78,7 +79,11 @@ it.for(['logfmt', 'json'])(
     const key = (await readFile(keyFile, 'utf8')).split('\n')[1] ?? ''
     // The last 32 bytes before the version number are the key that was made of the password.
     const keyOfKeytab = (await readFile(at('keytab'))).subarray(-36, -4).toString('hex')
-    const secrets = [FILE, ENVIRONMENT, KEYTAB, SCRAPER, key, ...WEB.secrets]
+    const hashed = execFileSync(program('htpasswd'), ['-nbBC', '4', 'scraper', SCRAPER], { encoding: 'utf8' })
+    const hash = hashed.trim().slice('scraper:'.length)
+    const web = `basic_auth_users: { scraper: '${hash}' }\n`
+    await writeFile(at('web.yml'), web)
+    const secrets = [FILE, ENVIRONMENT, KEYTAB, SCRAPER, key, hash]
     const environment = { WINKMS_TEST_PASSWORD: ENVIRONMENT }
 
     const good = await startWinrm(
@@ -157,7 +162,8 @@ ${hosts
       '--log.level=debug',
       `--log.format=${format}`,
       '--web.enable-lifecycle',
-      ...WEB.args,
+      `--web.config.file=${at('web.yml')}`,
+      '--probe.max-rate=1000',
     ]
     const daemon = start(args, { env: environment })
     onTestFinished(() => daemon.stop())
@@ -166,7 +172,7 @@ ${hosts
       SOON_SECONDS,
       () => `every host has been asked\n${daemon.out()}${daemon.err()}`,
       async () => {
-        const page = (await get(`${url}/metrics`))?.body ?? ''
+        const page = (await get(`${url}/metrics`, { headers: KNOCKING }))?.body ?? ''
         const seen = samplesOf(page, 'winkms_probe_success').filter(
           ({ labels: { probe = '' } }) => !['port', 'clock'].includes(probe),
         )
@@ -195,21 +201,19 @@ ${hosts
       `/probe?target=${name}.corp.example`,
       `/probe?target=${name}.corp.example&debug=true`,
     ])
-    const knocking = {
-      authorization: `Basic ${Buffer.from(`scraper:${SCRAPER}`).toString('base64')}`,
-      'proxy-authorization': `Bearer ${encodeURIComponent(SCRAPER)}`,
-      cookie: `session=${encodeURIComponent(SCRAPER)}`,
-    }
     for (const path of [...PATHS, ...pages, ...probed]) {
-      const page = await get(url + path, { headers: knocking })
+      const page = await get(url + path, { headers: KNOCKING })
       expect(page, path).toBeDefined()
       if (pages.includes(path)) expect(page?.status, path).toBe(200)
       expectNoSecret(path, page?.body ?? '')
+      const refused = await get(url + path, { headers: { authorization: `Basic ${btoa('scraper:no')}` } })
+      expectNoSecret(`${path}, refused`, refused?.body ?? '')
     }
+    expect((await get(`${url}/config`))?.status).toBe(401)
     const wrongs = [`wrong: true\n`, `credentials: { a: { password: '${FILE.replaceAll("'", "''")}' } }\n`]
     for (const wrong of wrongs) {
       await writeFile(configFile, yaml + wrong)
-      const reload = await get(`${url}/-/reload`, { method: 'POST', headers: knocking })
+      const reload = await get(`${url}/-/reload`, { method: 'POST', headers: KNOCKING })
       expect(reload?.status).toBe(500)
       expectNoSecret('a reload that fails', reload?.body ?? '')
       daemon.signal('SIGHUP')
@@ -217,6 +221,10 @@ ${hosts
       await pause(500)
     }
     await writeFile(configFile, yaml)
+    await writeFile(at('web.yml'), `${web}  alice: ${JSON.stringify(SCRAPER)}\n`)
+    const reload = await get(`${url}/-/reload`, { method: 'POST', headers: KNOCKING })
+    expect(reload?.body).toContain('web.yml')
+    expectNoSecret('a reload of the web configuration that fails', reload?.body ?? '')
     const reportFile = at('report.html')
     for (const form of [[], ['--json'], [`--report=${reportFile}`]]) {
       const names = hosts.map(([name]) => `${name}.corp.example`)

@@ -48,7 +48,8 @@ const OPTIONS = {
   merge: false,
   resolveKnownTags: false,
   stringKeys: true,
-  uniqueKeys: true,
+  // Its own way of finding them compares each with each.
+  uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'error',
 } as const
@@ -94,14 +95,12 @@ export function readYaml(text: string): YamlText {
     ({ code, pos }) => ({ code, offset: pos[0] }),
   )
   if (second !== undefined) complaints.push({ code: 'MULTIPLE_DOCS', offset: second.range[0] })
-  const broken = complaints.filter(({ code }) => code !== 'DUPLICATE_KEY' && code !== 'TAG_RESOLVE_FAILED')
+  const broken = complaints.filter(({ code }) => code !== 'TAG_RESOLVE_FAILED')
   if (broken.length > 0) return stopAt(broken.map(syntaxFault))
 
   const root = document?.contents
-  const twice = new Set(complaints.flatMap(({ code, offset }) => (code === 'DUPLICATE_KEY' ? [offset] : [])))
-  const tags = complaints.filter(({ code }) => code !== 'DUPLICATE_KEY')
-  const { value, targets, faults, fatal } = valueOf(root, twice)
-  const all = [...tags.map(syntaxFault), ...faults]
+  const { value, targets, faults, fatal } = valueOf(root)
+  const all = [...complaints.map(syntaxFault), ...faults]
   if (fatal) return stopAt(all)
   const offsetOf = (path: Path, at: 'key' | 'value') => offsetIn(root, targets, path, at)
   return { value, faults: all, positionOf, offsetOf }
@@ -158,7 +157,7 @@ interface Seen {
  * Plain values from nodes. An alias stands for the very same object as its anchor, so following it costs nothing;
  * what it would cost those who walk the result is counted. `fatal`: there is no usable value.
  */
-function valueOf(root: unknown, twice: ReadonlySet<number>) {
+function valueOf(root: unknown) {
   const faults: TextFault[] = []
   const anchors = new Map<string, (Seen & { node: unknown }) | 'open'>()
   const targets = new Map<unknown, unknown>()
@@ -197,10 +196,11 @@ function valueOf(root: unknown, twice: ReadonlySet<number>) {
     }
     if (!isMap(node)) return { value: isScalar(node) ? node.value : null, size }
     const mapping: Record<string, unknown> = {}
+    const names = new Set<string>()
     for (const { key, value } of node.items) {
       const name = keyText(key)
       const below = [...path, name]
-      if (twice.has(startOf(key)))
+      if (names.size === names.add(name).size)
         faults.push({ offset: startOf(key), path: below, message: 'is given twice' })
       const seen = read(value, below)
       size += seen.size

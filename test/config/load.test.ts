@@ -186,6 +186,11 @@ describe('text that is no YAML of ours', () => {
       ['winkms.yml:3:1: limits: is given twice', 'winkms.yml:3:21: limits.per_host: must be 1 to 64, got 99'],
     ],
     [
+      'a key twice, each with its mark',
+      '? domains\n: []\n? domains\n: []\n',
+      ['winkms.yml:3:3: domains: is given twice'],
+    ],
+    [
       'two documents',
       'hosts: []\n---\nhosts: []\n',
       ['winkms.yml:2:1: YAML: starts a second document; there can be only one'],

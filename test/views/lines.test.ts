@@ -398,7 +398,7 @@ describe("the exporter's own metrics", () => {
     const self = busy()
     const counters = (page: string): readonly string[] => page.match(/^winkms_\w+_total\b.*$/gm) ?? []
     const before = counters(await self.render('text'))
-    expect(before).toHaveLength(6)
+    expect(before).toHaveLength(9)
     expect(counters(await self.render('openmetrics'))).toEqual(before)
     expect(counters(await self.render('openmetrics'))).toEqual(before)
     const text = await self.render('text')

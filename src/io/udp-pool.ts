@@ -227,14 +227,14 @@ export function createUdpPool(): UdpPool {
           },
           fail,
         }
-        begin()
-        // Where the deadline comes first, it needs no timer beside it.
-        // What has come meanwhile is heard first, as at a deadline.
+        // Where the deadline comes first, it needs no timer beside it. What has come meanwhile is heard first, as there.
         const timer =
           seconds < deadline.remainingSeconds()
             ? setTimeout(() => setImmediate(giveUp), seconds * 1000)
             : undefined
         const letGo = deadline.own(giveUp)
+        // Last: where there is no descriptor left, it fails at once.
+        begin()
       })
     },
     close() {

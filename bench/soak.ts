@@ -53,6 +53,8 @@ await inDirectory(async (directory) => {
   try {
     const asked = await untilAllAsked(service)
     process.stdout.write(`${hosts} hosts, everything asked once within ${asked.toFixed(1)} s\n`)
+    // The first regular run comes up to one and a half intervals after the first of all.
+    await pause(1500 * Math.max(...Object.values(pace.probes)))
     const truths = healthy([...residents, ...guests])
     welcomeGuests()
     const watch = createWatch({ service, lab, pace, truths })

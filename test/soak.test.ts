@@ -207,6 +207,7 @@ describe('the result', () => {
     handles: 200,
     descriptors: { socket: 100 + (minute % 7) },
     heldUpMilliseconds: 20,
+    labHeldUpSeconds: 0.02,
     scrapeSeconds: 0.2,
     broken: 100,
     wrong: 0,

@@ -33,7 +33,7 @@ export interface Follower {
 }
 
 /** When a scrape that began then was told. On a machine that is busy, what it says may be younger by seconds. */
-export function toldAt(seen: Seen, beganSeconds: number): number {
+function toldAt(seen: Seen, beganSeconds: number): number {
   let latest = beganSeconds
   for (const endedAt of samplesOf(seen, 'winkms_probe_timestamp_seconds').values())
     latest = Math.max(latest, endedAt)

@@ -5,7 +5,7 @@ import type { Service } from '../service.ts'
 import { read, samplesOf, sumOf, type Seen } from './exposition.ts'
 import { JUDGED_FAMILIES, judge, type Complaint, type Truth, type Verdict } from './judge.ts'
 import { descriptorsOf, waitedSecondsOf } from './process.ts'
-import { counted, followRuns, RUN_FAMILIES, toldAt, type Counted, type Missing } from './runs.ts'
+import { counted, followRuns, RUN_FAMILIES, type Counted, type Missing } from './runs.ts'
 import type { Pace } from './estate.ts'
 import { nowSeconds, type Lab } from './stage.ts'
 
@@ -31,6 +31,7 @@ export interface Sample {
   readonly handles: number
   readonly descriptors: Readonly<Record<string, number>>
   readonly heldUpMilliseconds: number
+  readonly labHeldUpSeconds: number
   readonly scrapeSeconds: number
   readonly broken: number
   readonly wrong: number
@@ -63,8 +64,10 @@ export interface Watch {
   }
 }
 
-/** A host has to answer three times within the timeout: name, connection, bind. */
-const MOST_HELD_UP = 1 / 5
+/** Of the shortest timeout. A host has to answer three times within it: name, connection, bind. */
+const MOST_LAB_HELD_UP = 1 / 4
+/** The exporter hears what has come meanwhile before it calls anybody silent; a reload holds it up as well. */
+const MOST_HELD_UP = 1 / 2
 
 async function scrape(url: string, headers: Readonly<Record<string, string>>): Promise<string> {
   const { statusCode, headers: sent, body } = await request(url, { headers })
@@ -99,13 +102,14 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
   let strainedUntil = -Infinity
 
   /** Held up by others: what the exporter itself keeps the processor for is no excuse. */
-  async function isStrained(heldUpSeconds: number): Promise<boolean> {
-    const most = MOST_HELD_UP * pace.timeout.short
+  async function isStrained(heldUpSeconds: number, labHeldUpSeconds: number): Promise<boolean> {
+    const { short } = pace.timeout
     const waited = await waitedSecondsOf(service.pid)
     const since = waited - (waitedBefore ?? waited)
     waitedBefore = waited
-    if (lab.heldUpSeconds() > most || (heldUpSeconds > most && since > heldUpSeconds / 2))
-      strainedUntil = nowSeconds() + pace.grace
+    const byOthers = heldUpSeconds > MOST_HELD_UP * short && since > heldUpSeconds / 2
+    // Until all has been asked once more.
+    if (byOthers || labHeldUpSeconds > MOST_LAB_HELD_UP * short) strainedUntil = nowSeconds() + pace.grace / 2
     return nowSeconds() < strainedUntil
   }
 
@@ -115,9 +119,11 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
       const way = WAYS[totals.scrapes % WAYS.length] ?? WAYS[0]
       const [atSeconds, unixSeconds] = [nowSeconds(), Date.now() / 1000]
       const seen = read(await scrape(`${service.url}/metrics`, way), FAMILIES)
-      const scrapeSeconds = nowSeconds() - atSeconds
+      // The exporter's own counters come last.
+      const told = nowSeconds()
       const { liveBytes, handles, most } = await service.delay()
-      const strained = await isStrained(most / 1000)
+      const labHeldUpSeconds = lab.heldUpSeconds()
+      const strained = await isStrained(most / 1000, labHeldUpSeconds)
       totals.scrapes += 1
       if (strained) totals.strained += 1
       const judgement = judge(seen, truths, { atSeconds, grace: pace.grace })
@@ -133,7 +139,6 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
       }
       const missing = follower.follow(seen, unixSeconds, excused)
       totals.blind = follower.blind
-      const told = toldAt(seen, unixSeconds)
       totals.owed += owedPerSecond(seen, pace) * (told - (before ?? told))
       totals.targets = sumOf(seen, 'winkms_exporter_targets')
       before = told
@@ -146,7 +151,8 @@ export function createWatch({ service, lab, pace, truths }: WatchOptions): Watch
           handles,
           descriptors: await descriptorsOf(service.pid),
           heldUpMilliseconds: most,
-          scrapeSeconds,
+          labHeldUpSeconds,
+          scrapeSeconds: told - atSeconds,
           broken: [...truths.values()].filter(({ causes, watched }) => watched && causes.length > 0).length,
           wrong: count('wrong') + count('vanished') + count('stranger'),
           unknown: count('unknown'),

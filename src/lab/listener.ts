@@ -54,7 +54,8 @@ export async function listenUdp(
   where: Where,
   onMessage: (message: Buffer, reply: (bytes: Uint8Array) => void) => void,
 ): Promise<Listener> {
-  const socket = createSocket('udp4')
+  // The default holds some 250 questions: thousands of hosts may be asked for in the moment in which we were busy.
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 })
   let open = true
   socket.on('message', (message, peer) => {
     onMessage(message, (bytes) => {

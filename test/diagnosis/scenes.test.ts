@@ -136,6 +136,21 @@ const rows: readonly Row[] = [
     false,
   ],
   [
+    'a wrong address record, and a resolver that does not answer the next time',
+    {
+      yaml: withAddresses,
+      clock: clockReading(around(0)),
+      srv: [
+        srvReading([record(NAME)], {
+          targets: new Map([[NAME, { addresses: ['192.0.2.99'], alias: false }]]),
+        }),
+      ],
+      port: 'resolve_timeout',
+    },
+    ['host_record_wrong'],
+    false,
+  ],
+  [
     'a configured host without an address record',
     { ...healthy, port: 'resolve_nxdomain', clock: 'resolve_nxdomain' },
     ['host_record_wrong'],

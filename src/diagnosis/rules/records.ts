@@ -183,6 +183,18 @@ export function judgePort(known: HostEvidence, bound: boolean | undefined): Find
   return right.length > 0 ? ruledOut(cause, right) : cannotTell(cause, 'no SRV record names the host')
 }
 
+/** Resolvers of the domains that say other addresses of the host than the configuration. */
+function ledElsewhere({ host, srv }: HostEvidence): readonly Evidence[] {
+  const { addresses } = host
+  if (addresses === undefined) return []
+  return srv.flatMap((result) => {
+    const said = result.reading?.targets.get(host.name)?.addresses ?? []
+    if (said.every((address) => addresses.includes(address))) return []
+    const at = formatEndpoint(result.target.resolver)
+    return [cite(result, `${at} says ${said.join(', ')}; the configuration says ${addresses.join(', ')}`)]
+  })
+}
+
 export function judgeHostRecord(known: HostEvidence, bound: boolean | undefined): Finding<Cause> {
   const cause = 'host_record_wrong'
   const { host, port, srv } = known
@@ -196,6 +208,9 @@ export function judgeHostRecord(known: HostEvidence, bound: boolean | undefined)
       : named(cause, evidence)
   }
   if (port.reading === undefined || unresolved !== undefined) {
+    // That a resolver is silent now takes nothing back of what it said where the SRV records led.
+    const evidence = ledElsewhere(known)
+    if (evidence.length > 0) return named(cause, evidence)
     return cannotTell(cause, port.failure ? unanswered(port) : 'the name could not be resolved')
   }
   const inDns = port.reading.addresses.filter((each) => each.inDns === true)
@@ -212,18 +227,7 @@ export function judgeHostRecord(known: HostEvidence, bound: boolean | undefined)
   if (inDns.some(({ expected }) => expected === false) || absent.length > 0) {
     evidence.push(cite(port, `DNS says ${listed}; the configuration says ${should}`))
   }
-  for (const result of srv) {
-    const lookup = result.reading?.targets.get(host.name)
-    if (lookup === undefined || lookup.addresses.length === 0) continue
-    if (lookup.addresses.some((address) => !host.addresses?.includes(address))) {
-      evidence.push(
-        cite(
-          result,
-          `${formatEndpoint(result.target.resolver)} says ${lookup.addresses.join(', ')}; the configuration says ${should}`,
-        ),
-      )
-    }
-  }
+  evidence.push(...ledElsewhere(known))
   return evidence.length > 0
     ? named(cause, evidence)
     : ruledOut(cause, [cite(port, `DNS says ${listed}, as configured`)])

@@ -1,6 +1,5 @@
 // `config check FILE`, `config schema`, `config example`.
 import { exampleConfig } from '../config/example.ts'
-import { formatProblem } from '../config/load.ts'
 import { configJsonSchema } from '../config/json-schema.ts'
 import { readWebConfig } from '../config/web-config.ts'
 import { loadConfiguration, problemsText } from './configuration.ts'
@@ -29,11 +28,12 @@ export function config(argv: readonly string[], context: Context): number {
     const where = domains === undefined ? "the machine's own search domains" : `${domains.length} domains`
     context.out(`${file}: correct (${hosts.length} hosts, ${where})\n`)
   } else if (what === 'check-web' && file !== undefined && more.length === 0) {
-    const { config: web, problems } = readWebConfig(file)
-    if (web === undefined) {
-      context.err(`${problems.map(formatProblem).join('\n')}\n`)
+    const loaded = readWebConfig(file)
+    if (loaded.config === undefined) {
+      context.err(`${problemsText(loaded)}\n`)
       return EXIT.failed
     }
+    const { config: web } = loaded
     const tls = web.tls === undefined ? 'no TLS' : `TLS, clients: ${web.tls.clientAuthType}`
     context.out(`${file}: correct (${tls}, ${web.users.size} users)\n`)
   } else throw new UsageError(`usage: ${configCommand.usage}`)

@@ -1,6 +1,6 @@
 // Finding and reading the configuration, for every command that needs one.
 import { checkCron } from '../engine/cron.ts'
-import { formatProblem, parseConfig, readConfig, type Loaded } from '../config/load.ts'
+import { formatProblem, parseConfig, readConfig, type Loaded, type Problem } from '../config/load.ts'
 import { isProblems, openDoors, type Doors } from '../server/doors.ts'
 import type { Log } from '../model/log.ts'
 import type { Context } from './context.ts'
@@ -16,7 +16,7 @@ export function loadConfiguration(file: string | undefined): Loaded {
   return file === undefined ? parseConfig('', { file: '(none)', checkCron }) : readConfig(file, { checkCron })
 }
 
-export function problemsText({ problems }: Loaded): string {
+export function problemsText({ problems }: { readonly problems: readonly Problem[] }): string {
   return problems.map((problem) => printable(formatProblem(problem))).join('\n')
 }
 
@@ -28,6 +28,6 @@ export function loadDoors(
 ): Doors | undefined {
   const doors = openDoors(file, { log })
   if (!isProblems(doors)) return doors
-  err(`${doors.map((problem) => printable(formatProblem(problem))).join('\n')}\n`)
+  err(`${problemsText({ problems: doors })}\n`)
   return undefined
 }

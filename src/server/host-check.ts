@@ -21,7 +21,7 @@ export function matches(pattern: string, name: string): boolean {
 }
 
 /** The name in a Host or Origin header, without port, brackets and the dot at the end; undefined when there is none. */
-export function nameIn(host: string): string | undefined {
+function nameIn(host: string): string | undefined {
   const name = /^(?:\[([^\]]*)\]|([^:/@]*))(?::\d*)?$/.exec(host)
   return (name?.[1] ?? name?.[2])?.toLowerCase().replace(/\.$/, '')
 }

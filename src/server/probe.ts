@@ -39,18 +39,23 @@ function single(request: Request, name: string): string | undefined {
   throw new BadRequest(400, `the parameter "${name}" may be given once only`)
 }
 
-function hostFor(given: string, daemon: WatchedEstate, allow: readonly string[]): Host {
+interface Asked {
+  readonly host: Host
+  readonly watched: boolean
+}
+
+function hostFor(given: string, daemon: WatchedEstate, allow: readonly string[]): Asked {
   const name = given.toLowerCase().replace(/\.$/, '')
   const known = daemon.estate.hosts.find((host) => host.name === name)
-  if (known !== undefined) return known
+  if (known !== undefined) return { host: known, watched: true }
   if (!allow.some((pattern) => matches(pattern, name))) {
     daemon.self.refusedTargets.inc()
     throw new BadRequest(403, `"${printable(given)}" is neither a watched host nor allowed by --probe.allow`)
   }
   const address = parseAddress(name)
-  if (address.value !== undefined) return daemon.adHocHost(address.value)
+  if (address.value !== undefined) return { host: daemon.adHocHost(address.value), watched: false }
   try {
-    return daemon.adHocHost(checkName(name))
+    return { host: daemon.adHocHost(checkName(name)), watched: false }
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error
     throw new BadRequest(400, `"${printable(given)}" is not a host name: ${error.message}`)
@@ -124,15 +129,14 @@ export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
   })
 
   function examine(
-    host: Host,
+    { host, watched }: Asked,
     only: ProbeName | undefined,
     mostSeconds: number | undefined,
   ): Promise<Examination> {
     const key = `${host.name} ${only ?? '*'} ${mostSeconds ?? ''}`
     const known = flights.get(key)
     if (known !== undefined) return known
-    const isWatched = daemon.estate.hosts.some(({ name }) => name === host.name)
-    if (!mayAsk(`${host.name} ${only ?? '*'}`) || !(isWatched || mayAskOthers(''))) {
+    if (!mayAsk(`${host.name} ${only ?? '*'}`) || !(watched || mayAskOthers(''))) {
       daemon.self.refused.inc({ why: 'probe_rate' })
       throw new BadRequest(429, `${host.name} is asked more often than --probe.max-rate allows`)
     }
@@ -149,9 +153,9 @@ export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
         throw new BadRequest(400, 'the parameter "target" is missing')
       const only = probeOf(request)
       const mostSeconds = timeOf(request, options.timeoutOffsetSeconds)
-      const host = hostFor(target, daemon, options.probeAllow)
+      const asked = hostFor(target, daemon, options.probeAllow)
       const begin = performance.now()
-      const examination = await examine(host, only, mostSeconds)
+      const examination = await examine(asked, only, mostSeconds)
       const seconds = (performance.now() - begin) / 1000
       if (single(request, 'debug') === 'true') {
         response.type('text/plain').send(debugText(examination, render(examination, seconds, only, 'text')))

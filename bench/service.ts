@@ -76,7 +76,13 @@ export async function watch(directory: string, program: readonly string[], port:
   const { pid } = child
   if (pid === undefined) throw new Error('the exporter does not start')
   const { release } = guard('kill -s KILL "$1"', String(pid))
-  const exited = new Promise<void>((done) => child.once('exit', () => done()))
+  let stopping = false
+  const exited = new Promise<void>((done) =>
+    child.once('exit', (code, signal) => {
+      if (!stopping) process.stderr.write(`the exporter has ended by itself: ${signal ?? code}\n`)
+      done()
+    }),
+  )
   void exited.then(release)
   const url = `http://127.0.0.1:${port}`
   const scrape = async (encoding: 'gzip' | 'identity' = 'gzip'): Promise<Scrape> => {
@@ -118,6 +124,7 @@ export async function watch(directory: string, program: readonly string[], port:
       throw new Error('the exporter does not tell its delay')
     },
     async stop() {
+      stopping = true
       child.kill()
       await exited
     },

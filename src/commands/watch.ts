@@ -34,7 +34,10 @@ export function watch(daemon: Watched, supervisor: Supervisor | undefined, log: 
       log.error({ why: wrong }, 'the schedule has come to a standstill')
       supervisor?.tell(`STATUS=${wrong}`)
     }
-    if (wrong === undefined && saidWrong) log.info({}, 'the schedule goes on')
+    if (wrong === undefined && saidWrong) {
+      log.info({}, 'the schedule goes on')
+      supervisor?.tell('STATUS=the schedule goes on')
+    }
     saidWrong = wrong !== undefined
     // A little early rather than a look late.
     if (pingSeconds === undefined || wrong !== undefined) return

@@ -71,12 +71,14 @@ export async function run(
   deadline.close()
   closeStage()
   over = true
+  const endedAtMonotonicSeconds = clock.monotonicSeconds()
   return Object.freeze({
     probe: probe.name,
     target,
     startedAtSeconds,
     endedAtSeconds: clock.wallSeconds(),
-    durationSeconds: clock.monotonicSeconds() - begin,
+    endedAtMonotonicSeconds,
+    durationSeconds: endedAtMonotonicSeconds - begin,
     stages,
     ...outcome,
   })

@@ -21,6 +21,8 @@ interface Run<T extends Target> {
   /** Wall clock, Unix seconds UTC. */
   readonly startedAtSeconds: number
   readonly endedAtSeconds: number
+  /** When it ended by the monotonic clock: which of two is newer, whatever the wall clock was set to between them. */
+  readonly endedAtMonotonicSeconds: number
   /** Monotonic. */
   readonly durationSeconds: number
   readonly stages: readonly StageTime[]

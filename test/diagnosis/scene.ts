@@ -24,7 +24,15 @@ export const ADDRESS = '192.0.2.10'
 export const AT = 1_800_000_000
 
 function base<T extends Target>(probe: string, target: T, at: number) {
-  return { probe, target, startedAtSeconds: at, endedAtSeconds: at + 1, durationSeconds: 1, stages: [] }
+  return {
+    probe,
+    target,
+    startedAtSeconds: at,
+    endedAtSeconds: at + 1,
+    endedAtMonotonicSeconds: at + 1,
+    durationSeconds: 1,
+    stages: [],
+  }
 }
 
 function answered<T extends Target, R>(probe: string, target: T, reading: R, at = AT): Answered<T, R> {

@@ -89,6 +89,7 @@ it('the evidence about a host is its own results, and what was found of domains 
     target: taskOf({ key }).target,
     startedAtSeconds: 1,
     endedAtSeconds: 1,
+    endedAtMonotonicSeconds: 1,
     durationSeconds: 0,
     stages: [],
     reading: probe === 'licensing' ? { publishList: [{ domain: 'told.example' }] } : `${probe} ${key}`,

@@ -13,6 +13,7 @@ function runAt(resolver: string): Pick<Srv, 'target'> & Omit<Srv, 'target' | 're
     probe: 'srv',
     startedAtSeconds: 0,
     endedAtSeconds: 0,
+    endedAtMonotonicSeconds: 0,
     durationSeconds: 0,
     stages: [],
     target: {

@@ -15,6 +15,7 @@ function resultOf(
     target: taskOf({ key }).target,
     startedAtSeconds: atSeconds,
     endedAtSeconds: atSeconds,
+    endedAtMonotonicSeconds: atSeconds,
     durationSeconds: 0,
     stages: [],
   }

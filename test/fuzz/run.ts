@@ -1,5 +1,6 @@
-// npm run fuzz -- [codec...] [--seconds 60] [--rounds 1] [--seed N]: fuzzes each codec in turn, on one core. Progress goes to
-// stderr, a line a codec to stdout; what was found is written to test/fuzz/findings, and then the exit code is 1.
+// npm run fuzz -- [codec...] [--seconds 60] [--rounds 1] [--seed N]: fuzzes each codec in turn, for so many seconds of one
+// core. Progress goes to stderr, a line a codec to stdout; what was found is written to test/fuzz/findings, and then the exit
+// code is 1.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -279,6 +279,13 @@ describe('the management paths', () => {
     expect([healthy.status, healthy.text]).toEqual([200, 'Healthy\n'])
   })
 
+  it('a schedule that stands still is said', async () => {
+    const site = await serve(fakeDaemon({ standstill: () => 'the schedule has not ticked for 31 s' }))
+    const { status, text } = await ask(site, '/-/healthy')
+    expect([status, text]).toEqual([503, 'the schedule has not ticked for 31 s\n'])
+    expect((await ask(site, '/-/ready')).status).toBe(200)
+  })
+
   it('reload only where the command line allows it', async () => {
     let reloads = 0
     const reload = async (): Promise<undefined> => void (reloads += 1)

@@ -80,7 +80,15 @@ export function diagnosis(changes: Partial<Diagnosis> = {}, ...given: readonly F
 
 function run<T extends Target>(probe: string, target: T) {
   const stages = [{ stage: 'connect', seconds: 0.25 }]
-  return { probe, target, startedAtSeconds: AT - 0.5, endedAtSeconds: AT, durationSeconds: 0.5, stages }
+  return {
+    probe,
+    target,
+    startedAtSeconds: AT - 0.5,
+    endedAtSeconds: AT,
+    endedAtMonotonicSeconds: AT,
+    durationSeconds: 0.5,
+    stages,
+  }
 }
 
 export function answered<T extends Target, Reading>(probe: string, target: T, reading: Reading) {

@@ -2,6 +2,7 @@
 // one side of the limit.
 import { CLOCK_LIMIT_SECONDS, EXPORTER_CLOCK_LIMIT_SECONDS } from '../../kms/thresholds.ts'
 import type { Evidence, Finding } from '../../model/finding.ts'
+import type { Result } from '../../model/result.ts'
 import { halfWidth, midpoint, type Interval } from '../../model/interval.ts'
 import type { ClockSample } from '../../probes/clock.ts'
 import type { Cause } from '../causes.ts'
@@ -33,18 +34,40 @@ export function sayInterval(interval: Interval): string {
   return `${sayOffset(midpoint(interval))} ± ${width < 1 ? `${(width * 1000).toFixed(1)} ms` : `${width.toFixed(2)} s`}`
 }
 
-function samplesOf({
-  clock,
-  service,
-  licensing,
-}: HostEvidence): readonly { sample: ClockSample; evidence: Evidence }[] {
+/** The wall clock where the monotonic one is 0: moves only when the wall clock is set. */
+function epochOf({ endedAtSeconds, endedAtMonotonicSeconds }: Result): number {
+  return endedAtSeconds - endedAtMonotonicSeconds
+}
+
+/** Further apart, the exporter's clock was set between two runs, and what one says of it is nothing to the other. */
+const STEP_SECONDS = 1
+
+/** Whether a run was since the exporter's clock was last set, as far as the newest of all knows. */
+function sinceSet({ clock, service, licensing, references }: HostEvidence): (result: Result) => boolean {
+  let newest: Result | undefined
+  for (const result of [clock, service, licensing, ...references])
+    if (
+      result !== undefined &&
+      (newest === undefined || result.endedAtMonotonicSeconds > newest.endedAtMonotonicSeconds)
+    )
+      newest = result
+  const epoch = newest === undefined ? 0 : epochOf(newest)
+  return (result) => Math.abs(epochOf(result) - epoch) <= STEP_SECONDS
+}
+
+type Holds = ReturnType<typeof sinceSet>
+
+function samplesOf(
+  { clock, service, licensing }: HostEvidence,
+  holds: Holds,
+): readonly { sample: ClockSample; evidence: Evidence }[] {
   const all: { sample: ClockSample; evidence: Evidence }[] = []
   for (const [result, samples] of [
     [clock, clock?.reading?.samples],
     [service, service?.reading?.clock],
     [licensing, licensing?.reading?.clock],
   ] as const) {
-    if (result === undefined) continue
+    if (result === undefined || !holds(result)) continue
     for (const sample of samples ?? []) {
       all.push({
         sample,
@@ -62,40 +85,45 @@ interface OwnClock {
   /** Reference minus exporter. */
   readonly interval: Interval | undefined
   readonly evidence: readonly Evidence[]
-  /** References answered, and contradict each other: what is true time is open. */
-  readonly contested: boolean
+  /** Why true time is open although references have answered: then no host can be called wrong. */
+  readonly open: string | undefined
   readonly finding: Finding<Cause>
 }
 
-function judgeOwnClock({ references }: HostEvidence): OwnClock {
+function judgeOwnClock({ references }: HostEvidence, holds: Holds): OwnClock {
   const cause = 'exporter_clock_wrong'
   const answered = references.flatMap((result) =>
-    result.reading ? [{ result, offset: result.reading.offset }] : [],
+    result.reading && holds(result) ? [{ result, offset: result.reading.offset }] : [],
   )
   const evidence = answered.map(({ result, offset }) =>
     cite(result, `${result.target.key} is ${sayInterval(offset)} from the exporter's clock`),
   )
   const { interval } = reconcile(answered.map(({ offset }) => offset))
-  const contested = interval === undefined && answered.length > 0
   if (interval === undefined) {
+    const open =
+      answered.length > 0
+        ? 'the reference clocks contradict each other'
+        : references.some(({ reading }) => reading)
+          ? "the exporter's clock was set, and no reference has been asked since"
+          : undefined
     const missing =
-      references.length === 0
+      open ??
+      (references.length === 0
         ? 'no reference clock is configured (probes.clock.references)'
-        : answered.length === 0
-          ? 'no reference clock answers'
-          : 'the reference clocks contradict each other'
-    return { interval, evidence, contested, finding: cannotTell(cause, missing, { for: evidence }) }
+        : 'no reference clock answers')
+    return { interval, evidence, open, finding: cannotTell(cause, missing, { for: evidence }) }
   }
+  const open = undefined
   switch (beyond(interval, EXPORTER_CLOCK_LIMIT_SECONDS)) {
     case 'beyond':
-      return { interval, evidence, contested, finding: named(cause, evidence) }
+      return { interval, evidence, open, finding: named(cause, evidence) }
     case 'within':
-      return { interval, evidence, contested, finding: ruledOut(cause, evidence) }
+      return { interval, evidence, open, finding: ruledOut(cause, evidence) }
     case 'straddles':
       return {
         interval,
         evidence,
-        contested,
+        open,
         finding: cannotTell(cause, 'the references are too uncertain', { for: evidence }),
       }
   }
@@ -103,20 +131,23 @@ function judgeOwnClock({ references }: HostEvidence): OwnClock {
 
 export function judgeClock(known: HostEvidence): ClockJudgement {
   const cause = 'clock_skew'
-  const own = judgeOwnClock(known)
-  const samples = samplesOf(known)
+  const holds = sinceSet(known)
+  const own = judgeOwnClock(known, holds)
+  const samples = samplesOf(known, holds)
   const { interval, agrees } = reconcile(samples.map(({ sample }) => sample.offset))
   const sources = samples.map(({ sample: { source } }, index) => ({ source, agrees: agrees[index] }))
   const said = samples.map(({ evidence }) => evidence)
-  if (interval === undefined || own.contested) {
+  if (interval === undefined || own.open !== undefined) {
     const missing =
       interval !== undefined
-        ? 'the reference clocks contradict each other: true time is not known'
+        ? `${own.open}: true time is not known`
         : samples.length > 0
           ? 'the sources contradict each other, and no majority agrees'
-          : known.clock?.failure
-            ? `no clock of the host answers; ${unanswered(known.clock)}`
-            : 'the clock has not been asked yet'
+          : known.clock?.reading
+            ? "the exporter's clock was set, and that of the host has not been asked since"
+            : known.clock?.failure
+              ? `no clock of the host answers; ${unanswered(known.clock)}`
+              : 'the clock has not been asked yet'
     return { drift: undefined, sources, findings: [cannotTell(cause, missing, { for: said }), own.finding] }
   }
   const drift = corrected(interval, own.interval)

@@ -33,8 +33,8 @@ function wasAsked({ stage, reason }: Failure): boolean {
 type WindowsResult = ResultOf<'service'> | ResultOf<'licensing'> | ResultOf<'activity'>
 
 /** An answer shows that the host was there when it came; silence, that it was gone when it was asked, and maybe no more. */
-function wordAt({ failure, startedAtSeconds, endedAtSeconds }: Result): number {
-  return failure === undefined ? endedAtSeconds : startedAtSeconds
+function wordAt({ failure, endedAtMonotonicSeconds, durationSeconds }: Result): number {
+  return failure === undefined ? endedAtMonotonicSeconds : endedAtMonotonicSeconds - durationSeconds
 }
 
 /** The last that was heard of Windows, whatever it was asked: an older word of it says nothing of the present. */
@@ -104,7 +104,7 @@ export function statementOf(known: HostEvidence): Statement | undefined {
   const [newest] = states
     .filter((each) => each !== undefined)
     .filter(({ state }) => state !== 'unknown')
-    .toSorted((a, b) => b.result.endedAtSeconds - a.result.endedAtSeconds)
+    .toSorted((a, b) => b.result.endedAtMonotonicSeconds - a.result.endedAtMonotonicSeconds)
   if (newest === undefined) return undefined
   const last = lastOfWindows(known)
   if (last?.failure !== undefined && !ANSWERS.includes(last.failure.reason)) return undefined

@@ -9,6 +9,8 @@ export interface Calendar<T> {
   tick(): void
   /** When what is next is due, of what stands before the timer; Infinity when nothing does. */
   earliest(): number
+  /** Forgets the others now, rather than when they are due: that may be a day away. */
+  keep(wanted: (item: T) => boolean): void
   stop(): void
 }
 
@@ -63,6 +65,16 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
       arm()
     },
     earliest: () => soon[0]?.dueAt ?? Infinity,
+    keep(wanted) {
+      const kept = (bucket: { item: T; dueAt: number }[]) => bucket.filter(({ item }) => wanted(item))
+      for (const [second, bucket] of buckets) {
+        const left = kept(bucket)
+        if (left.length === 0) buckets.delete(second)
+        else if (left.length < bucket.length) buckets.set(second, left)
+      }
+      soon = kept(soon)
+      arm()
+    },
     stop() {
       stopped = true
       clearTimeout(timer)

@@ -60,6 +60,12 @@ interface Group {
   readonly waiting: Entry[]
 }
 
+/** In the calendar; out of date once its entry has got another place. */
+interface Placed {
+  readonly entry: Entry
+  readonly place: number
+}
+
 const START_SPREAD_SECONDS = 3
 const CRON_SPREAD_SECONDS = 10
 /** A machine that is overloaded is late too, and no better for a restart. */
@@ -77,8 +83,9 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
   const running = new Map<string, Entry>()
   const groups = new Map<string, Group>()
   const crons = new Map<string, Cron>()
-  const calendar = createCalendar<{ entry: Entry; place: number }>(clock, ({ entry, place }, dueAt) => {
-    if (entry.place === place) fire(entry, dueAt)
+  const isPlaced = ({ entry, place }: Placed): boolean => entry.place === place
+  const calendar = createCalendar<Placed>(clock, (placed, dueAt) => {
+    if (isPlaced(placed)) fire(placed.entry, dueAt)
   })
   let stopTicking: (() => void) | undefined
   let tickedAt = clock.monotonicSeconds()
@@ -238,6 +245,7 @@ export function createScheduler(clock: Clock, ticker: Ticker, events: ScheduleEv
             firedAt: now,
           })
       }
+      calendar.keep(isPlaced)
       tick()
       drain()
     },

@@ -90,6 +90,14 @@ describe('the calendar', () => {
     set.mockRestore()
   })
 
+  it('forgets at once what is not kept, however far away', () => {
+    for (const due of [0.5, 0.6, 5, 5.5, 86_400]) calendar.put(`at ${due}`, now() + due)
+    calendar.keep((item) => item === 'at 0.6' || item === 'at 5.5')
+    expect(calendar.earliest()).toBeCloseTo(now() + 0.6, 3)
+    vi.advanceTimersByTime(2 * 86_400_000)
+    expect(fired.map(({ item }) => item)).toEqual(['at 0.6', 'at 5.5'])
+  })
+
   it('says nothing more once stopped, and leaves no timer', () => {
     calendar.put('soon', now() + 0.5)
     calendar.put('later', now() + 5)

@@ -92,6 +92,15 @@ const judged =
   (exposition: string): boolean =>
     JSON.stringify(judgementOf(exposition)) === JSON.stringify({ ...NEITHER, ...wanted })
 
+/** On the way there, too, no host is called wrong: a run before the step is nothing to one after it. */
+const withoutBlame =
+  (reached: (exposition: string) => boolean) =>
+  (exposition: string): boolean => {
+    for (const [host, causes] of Object.entries(causesByHost(exposition)))
+      expect(causes, host).not.toContain('clock_skew')
+    return reached(exposition)
+  }
+
 const runs = (exposition: string, probe: string): number =>
   valueOf(exposition, 'winkms_exporter_probes_total', { probe, outcome: 'answered' }) ?? 0
 
@@ -148,7 +157,7 @@ describe.each([
     const wrong = await untilMetrics(
       exporter,
       'the exporter is wrong',
-      judged({ exporter_clock_wrong: true }),
+      withoutBlame(judged({ exporter_clock_wrong: true })),
     )
     const offsets = samplesOf(wrong, 'winkms_exporter_clock_offset_seconds').map(({ value }) => value)
     expect(offsets).toHaveLength(1)
@@ -157,7 +166,7 @@ describe.each([
       expect(Math.abs(value)).toBeLessThan(5)
     await expectPace(it, seconds)
     await setClock(0)
-    await untilMetrics(exporter, 'all is well again', judged({}))
+    await untilMetrics(exporter, 'all is well again', withoutBlame(judged({})))
     await expectPace(it, 0)
     expectNoInternalError(exporter)
   }, 300_000)

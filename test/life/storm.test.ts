@@ -11,6 +11,16 @@ const ASKED = 20
 const SECONDS = 5
 /** Beyond some number of requests at once the exporter refuses more, which is another matter. */
 const MOST_POSTS = 20
+/** What a storm may leave behind beyond the one before. One forgotten configuration of a thousand hosts is more. */
+const MOST_BYTES_A_STORM = 1_200_000
+const LIVE_BYTES = `const { setFlagsFromString } = require('node:v8')
+const { runInNewContext } = require('node:vm')
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc')
+process.on('SIGUSR2', () => {
+  for (let time = 0; time < 4; time += 1) gc()
+  process.stderr.write('live bytes: ' + process.memoryUsage().heapUsed + '\\n')
+})`
 const BAD = 'hosts:\n  - { name: a.corp.example, prot: 1688 }\n'
 
 beforeAll(build)
@@ -26,8 +36,22 @@ async function runs(exporter: Exporter): Promise<number> {
   return all.filter(({ labels }) => labels['probe'] === 'port').reduce((sum, { value }) => sum + value, 0)
 }
 
+/** Reloads that were taken, as the log has them. */
+const successes = (exporter: Exporter): number =>
+  exporter.err().split('the configuration was reloaded').length - 1
+
 const value = async (exporter: Exporter, name: string): Promise<number> =>
   samplesOf(await metrics(exporter), name)[0]?.value ?? Number.NaN
+
+/** What is reachable on the heap: what comes and goes with the collector is no growth. */
+async function liveBytes(exporter: Exporter): Promise<number> {
+  const said = (): string[] => exporter.err().match(/(?<=^live bytes: )\d+$/gm) ?? []
+  const before = said().length
+  exporter.signal('SIGUSR2')
+  return until(SOON_SECONDS, 'it says what it holds', () =>
+    said().length > before ? Number(said().at(-1)) : undefined,
+  )
+}
 
 /** Reloads by signal and by request, as fast as they are taken, each of another file, and returns how many. */
 async function storm(
@@ -68,7 +92,7 @@ it('a storm of reloads', async () => {
       (_, index) =>
         `  - { name: more${index}.corp.example, probes: { port: { schedule: 1d }, clock: { schedule: 1d } } }\n`,
     ).join('')
-  const exporter = await serve(good, { flags: ['--web.enable-lifecycle'] })
+  const exporter = await serve(good, { flags: ['--web.enable-lifecycle'], planted: LIVE_BYTES })
   await until(SOON_SECONDS, 'all were asked', async () =>
     (await runs(exporter)) >= 2 * ASKED ? true : undefined,
   )
@@ -116,5 +140,24 @@ it('a storm of reloads', async () => {
       : undefined,
   )
   expect(samplesOf(await metrics(exporter), 'winkms_host_info')).toHaveLength(ASKED)
+
+  // What is held does not grow with the reloads.
+  const held: number[] = []
+  const reloaded: number[] = []
+  for (let time = 0; time < 3; time += 1) {
+    await storm(exporter, [huge, BAD])
+    await replace(exporter.configFile, good)
+    await until(SOON_SECONDS, 'the storm is over', async () =>
+      (await get(`${exporter.url}/-/reload`, { method: 'POST' }))?.status === 200 &&
+      samplesOf(await metrics(exporter), 'winkms_host_info').length === ASKED
+        ? true
+        : undefined,
+    )
+    held.push(await liveBytes(exporter))
+    reloaded.push(successes(exporter))
+  }
+  const [, second = 0, third = 0] = held
+  expect((reloaded[2] ?? 0) - (reloaded[1] ?? 0)).toBeGreaterThan(1)
+  expect(third - second, held.join()).toBeLessThan(MOST_BYTES_A_STORM)
   expect(exporter.ending()).toBeUndefined()
 }, 120_000)

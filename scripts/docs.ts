@@ -1,5 +1,5 @@
-// Writes docs/metrics.md, docs/winkms.schema.json, docs/runbooks/ and grafana/dashboards/ from the declarations; with
-// --check, says whether they agree.
+// Writes docs/metrics.md, docs/winkms.schema.json, docs/runbooks/ and grafana/dashboards/ from the declarations, and what the
+// Helm chart has of them; with --check, says whether they agree.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { configJsonSchema } from '../src/config/json-schema.ts'
 import { CAUSE_NAMES, fillIn, rowOf } from '../src/diagnosis/causes.ts'
@@ -7,6 +7,7 @@ import { SRV_FINDINGS } from '../src/kms/srv.ts'
 import type { Family } from '../src/model/metric.ts'
 import { SECTIONS } from '../src/views/catalogue.ts'
 import { createSelfMetrics } from '../src/views/prometheus.ts'
+import { chartFiles, strayChartFiles } from './chart.ts'
 import { dashboardFiles } from './dashboards.ts'
 import { ruleFiles } from './rules.ts'
 import { runbookFiles, strayRunbooks } from './runbooks.ts'
@@ -85,13 +86,14 @@ ${table(['finding', 'severity', 'meaning'], findings)}
 `
 }
 
-const files: Readonly<Record<string, string>> = {
+const made: Readonly<Record<string, string>> = {
   ...runbookFiles(),
   ...(await dashboardFiles()),
   ...ruleFiles(),
   'docs/metrics.md': await metricsPage(),
   'docs/winkms.schema.json': `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
 }
+const files: Readonly<Record<string, string>> = { ...made, ...chartFiles(made) }
 const stale = Object.entries(files).filter(([file, text]) => {
   const path = new URL(`../${file}`, import.meta.url)
   if (process.argv.includes('--check')) {
@@ -109,8 +111,8 @@ if (stale.length > 0) {
   process.stderr.write(`out of date: ${stale.map(([file]) => file).join(', ')}; run npm run docs\n`)
   process.exitCode = 1
 }
-const strays = strayRunbooks(files)
+const strays = [...strayRunbooks(files), ...strayChartFiles(files)]
 if (strays.length > 0) {
-  process.stderr.write(`belongs to no runbook: ${strays.join(', ')}; delete it\n`)
+  process.stderr.write(`belongs to nothing any more: ${strays.join(', ')}; delete it\n`)
   process.exitCode = 1
 }

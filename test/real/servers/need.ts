@@ -36,6 +36,7 @@ const PACKAGES = {
   setpriv: 'util-linux',
   smbd: 'samba',
   unshare: 'util-linux',
+  yamllint: 'yamllint',
 } as const
 
 export type Program = keyof typeof PACKAGES

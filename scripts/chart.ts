@@ -65,7 +65,7 @@ const NARROWER: Readonly<Record<string, Schema>> = {
   labels: texts,
   shards: { type: 'integer', minimum: 1, maximum: 100 },
   replicas: { type: 'integer', minimum: 1, maximum: 10 },
-  secretFiles: listOf(strict({ secretName })),
+  secretFiles: { ...listOf(strict({ secretName })), uniqueItems: true },
   secretEnv: listOf(
     strict({ name: { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }, secretName, key: text }),
   ),

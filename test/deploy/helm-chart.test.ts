@@ -56,6 +56,10 @@ const of = (name: string): readonly KubernetesObject[] => rendered.get(name) ?? 
 const argsOf = (objects: readonly KubernetesObject[]): readonly (readonly string[])[] =>
   statefulSets(objects).map(({ spec }) => spec.template.spec.containers[0].args)
 
+it('there are as many cases as the README says', () => {
+  expect(read('README.md')).toContain(`for ${CASES.length} sets of values`)
+})
+
 describe.each(MAJORS)('Helm %s', (major) => {
   it('has nothing to say against the chart', async () => {
     const folder = scratch()
@@ -75,6 +79,7 @@ describe.each(MAJORS)('Helm %s', (major) => {
     const folder = scratch()
     await helm(major, ['package', CHART, '--destination', folder])
     const archive = join(folder, `winkms-exporter-${manifest.version}.tgz`)
+    expect(await render(LEAST, major)).toEqual(of('the defaults'))
     expect(await render(EVERYTHING, major)).toEqual(of('everything'))
     expect(objectsOf(await renderText(EVERYTHING, major, archive))).toEqual(of('everything'))
   })
@@ -105,6 +110,12 @@ describe.each(MAJORS)('Helm %s', (major) => {
       'a password in the configuration',
       { ...LEAST, config: { credentials: { a: { auth: 'ntlm', username: 'a', password: 'b' } } } },
       /password/,
+    ],
+    ['TLS that nothing turns on', { ...LEAST, web: { tls: true } }, /without a web\.secretName/],
+    [
+      'the same Secret twice',
+      { ...LEAST, secretFiles: [{ secretName: 'a' }, { secretName: 'a' }] },
+      /secretFiles/,
     ],
     ['a schedule that is none', { ...LEAST, config: { probes: { port: { schedule: 15 } } } }, /schedule/],
   ])('refuses %s', async (_, values, why) => {

@@ -234,7 +234,7 @@ export const CASES: readonly (readonly [string, Values])[] = [
   off('serviceAccount.create'),
   off('persistence.enabled'),
   off('persistence.storageClass', ''),
-  off('web.secretName', ''),
+  off('web', {}),
   off('web.tls'),
   off('web.externalUrl', ''),
   off('web.routePrefix', ''),

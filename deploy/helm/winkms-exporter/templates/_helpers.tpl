@@ -48,6 +48,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "winkms-exporter.scheme" -}}
+{{- if and (or .Values.web.tls .Values.web.clientCertificates) (not .Values.web.secretName) -}}
+{{- fail "web.tls, web.clientCertificates: nothing turns TLS on without a web.secretName" -}}
+{{- end -}}
 {{- ternary "HTTPS" "HTTP" .Values.web.tls -}}
 {{- end -}}
 

@@ -13,16 +13,12 @@ import { checkCron } from '../../src/engine/cron.ts'
 import { realServer } from '../real/servers/need.ts'
 import { manifest } from '../supply/copy.ts'
 import { complaints } from './helm/lint.ts'
-import { MANIFEST, manifestText, PLAIN } from './helm/manifest.ts'
+import { PLAIN } from './helm/manifest.ts'
 import { allOf, statefulSets } from './helm/objects.ts'
-import { fetchHelm, KUBECTL, MAJORS, needHelm } from './helm/programs.ts'
+import { fetchHelm, MAJORS, needHelm } from './helm/programs.ts'
 import {
-  CASES,
   CHART,
-  EVERYTHING,
-  EXISTING,
   helm,
-  LEAST,
   NAMESPACE,
   objectsOf,
   render,
@@ -31,6 +27,7 @@ import {
   type Values,
 } from './helm/render.ts'
 import { wrongKeys, wrongValues } from './helm/schemas.ts'
+import { CASES, EVERYTHING, EXISTING, LEAST } from './helm/values.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 
@@ -340,7 +337,7 @@ describe('the rules and dashboards', () => {
 })
 
 describe('what stands in several places', () => {
-  it('the version is the package’s', () => {
+  it('the version is that of the package', () => {
     expect(parse(read('Chart.yaml'))).toMatchObject({
       version: manifest.version,
       appVersion: manifest.version,
@@ -391,39 +388,5 @@ describe('what stands in several places', () => {
         block,
       ).toEqual([])
     }
-  })
-})
-
-describe('the plain manifest', () => {
-  it('is what the chart renders', async () => {
-    expect(readFileSync(MANIFEST, 'utf8'), 'npm run manifest').toBe(await manifestText())
-  })
-
-  it('is what Kubernetes takes, and makes sense', async () => {
-    const objects = objectsOf(readFileSync(MANIFEST, 'utf8'))
-    expect(wrongValues(objects)).toEqual([])
-    expect(complaints(objects)).toEqual([])
-    expect(await wrongKeys(objects)).toEqual([])
-  })
-
-  it('becomes one’s own by the kustomization of the documents', async () => {
-    const text = readFileSync(join(PLAIN, '../../docs/install/kubernetes.md'), 'utf8')
-    const block = [...text.matchAll(/```yaml\n(apiVersion: kustomize[^`]*)```/g)][0]?.[1] ?? ''
-    const folder = scratch()
-    await exec('cp', ['-r', PLAIN, join(folder, 'base')])
-    await exec('mkdir', [join(folder, 'mine')])
-    writeFileSync(
-      join(folder, 'mine/kustomization.yaml'),
-      block.replace(/resources: .*/, 'resources: [../base]'),
-    )
-    writeFileSync(join(folder, 'mine/winkms.yml'), 'hosts: [{ name: kms.of.mine }]\n')
-    const { stdout } = await exec(KUBECTL, ['kustomize', join(folder, 'mine')], { env: { HOME: folder } })
-    const objects = objectsOf(stdout)
-    expect(complaints(objects)).toEqual([])
-    const [set] = statefulSets(objects)
-    expect(set?.spec.template.spec.containers[0].image).toBe('registry.corp.example/winkms-exporter:0.1.0')
-    expect(objects.map(({ metadata }) => metadata.namespace)).toEqual(objects.map(() => 'kms'))
-    const config = objects.find(({ kind }) => kind === 'ConfigMap')
-    expect(config?.['data']).toEqual({ 'winkms.yml': 'hosts: [{ name: kms.of.mine }]\n' })
   })
 })

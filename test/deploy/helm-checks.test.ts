@@ -2,8 +2,9 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { complaints } from './helm/lint.ts'
 import { fetchHelm, needHelm } from './helm/programs.ts'
-import { EVERYTHING, EXISTING, render, type KubernetesObject } from './helm/render.ts'
+import { render, type KubernetesObject } from './helm/render.ts'
 import { wrongKeys, wrongValues } from './helm/schemas.ts'
+import { EVERYTHING, EXISTING } from './helm/values.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 

@@ -12,7 +12,8 @@ import { makeSelfSigned } from '../real/servers/self-signed.ts'
 import { clusterOf, startPod, type Cluster, type Pod } from './helm/pod.ts'
 import { statefulSets } from './helm/objects.ts'
 import { fetchHelm, needHelm } from './helm/programs.ts'
-import { EVERYTHING, LEAST, render, type Values } from './helm/render.ts'
+import { render, type Values } from './helm/render.ts'
+import { EVERYTHING, LEAST } from './helm/values.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 

@@ -17,7 +17,7 @@ import { createHistory, observe } from './engine/history.ts'
 import { plan, type Task } from './engine/plan.ts'
 import { run } from './engine/run.ts'
 import { createScheduler } from './engine/schedule.ts'
-import { ownedBy, type Shard } from './engine/shard.ts'
+import { ownedBy, toldBy, type Shard } from './engine/shard.ts'
 import { createStore } from './engine/store.ts'
 import type { Cause } from './diagnosis/causes.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
@@ -75,7 +75,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   let config = options.config
   let estate: Estate = estateOf(config, machine, [])
   let tasks = new Map<string, Task>()
-  /** Those that are ours: all of the estate's, or this shard's. */
+  /** Those that are ours: all of the estate's, or this shard's. Domains and canaries are asked whoever's they are. */
   let hosts = new Map<string, Host>()
   let clients: readonly Client[] = []
   let phase: 'new' | 'running' | 'stopping' = 'new'
@@ -105,6 +105,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   })
   const self = createSelfMetrics(build, () => scheduler.inFlight, { dns: io.dns.counts })
   book.set('constant', tellConstants)
+  if (shard !== undefined) self.shards.set({ shard: String(shard.index) }, shard.count)
 
   function accept(task: Task, result: Result): void {
     if (end.ended) return
@@ -116,7 +117,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const before = store.latest(task.probe.name, task.target.key)
     logResult(task, result, before)
     store.put(result)
-    book.set(task.key, tellResult(task, result))
+    if (toldBy(shard, task.target)) book.set(task.key, tellResult(task, result))
     concern(result, before)
   }
 
@@ -208,6 +209,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   }
 
   function summariseDomain(domain: string): void {
+    if (!ownedBy(shard, domain)) return
     book.set(`domain/${domain}`, tellDomain(domain, { consistent: isConsistent(domain) }))
   }
 
@@ -235,9 +237,9 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     const before = { hosts, clients, tasks, domains: estate.domains }
     estate = estateOf(config, machine, config.discovery.from_srv ? discovery.hosts() : [])
     hosts = new Map(estate.hosts.flatMap((host) => (ownedBy(shard, host.name) ? [[host.name, host]] : [])))
-    // By their own names, as hosts are: a canary may be in another shard than the host that it asks.
     clients = estate.clients.filter(({ name }) => ownedBy(shard, name))
-    const all = plan({ ...estate, hosts: [...hosts.values()], clients }, Object.values(probes))
+    // All canaries: which host one asks, it has to be asked.
+    const all = plan({ ...estate, hosts: [...hosts.values()] }, Object.values(probes))
     tasks = new Map(all.map((task) => [task.key, task]))
     for (const [key, task] of before.tasks) {
       if (tasks.get(key)?.fingerprint === task.fingerprint) continue

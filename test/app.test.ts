@@ -406,9 +406,81 @@ clients: [${canaries.join(', ')}]
     expect(daemon.snapshot().clients).toEqual([])
     expect(verdictOn(daemon, 'version_mismatch')).toBeUndefined()
   })
+
+  it('on a canary concerns the host that it asks in another shard, and is told by its own', async () => {
+    const canary = 'pc0.corp.example'
+    const count = [2, 3, 4, 5].find((each) => hashmod(HOST, each) !== hashmod(canary, each)) ?? 0
+    const host = await windows(kmsHost({ name: HOST }))
+    const access = await windows(
+      kmsClient({
+        name: canary,
+        os: { caption: 'Windows Server 2025', version: '10.0.26100', productType: 3 },
+        products: [clientProduct({ DiscoveredKeyManagementServiceMachineName: HOST })],
+      }),
+    )
+    const [judge, teller] = [HOST, canary].map((name) =>
+      startDaemon(configured(host, access), { shard: { index: hashmod(name, count), count } }),
+    )
+    if (judge === undefined || teller === undefined) throw new Error('there are two')
+    await until(SOON_SECONDS, 'the host is too old for it', () => verdictOn(judge, 'version_mismatch'))
+    await until(SOON_SECONDS, 'it is told of', async () =>
+      (await samples(teller, 'winkms_client_license_status')).length > 0 ? true : undefined,
+    )
+    expect(await expose(judge)).not.toContain(canary)
+    expect(judge.snapshot().clients).toEqual([])
+    expect(await names(teller, 'winkms_host_info')).toEqual([])
+  })
 })
 
 describe('two shards', () => {
+  it('ask every domain, for hosts are judged by it, and one of them tells of it', async () => {
+    const domains = ['corp.example', 'plant.example', 'lab.example', 'zero.example']
+    const all = Array.from({ length: 8 }, (_, index) => `kms${index}`)
+    for (const domain of domains)
+      dns.setRecords(
+        domain,
+        all.flatMap((label): readonly DnsRecord[] => [
+          { name: `${label}.${domain}`, type: 'A', data: KMS[0] },
+          {
+            name: `_vlmcs._tcp.${domain}`,
+            type: 'SRV',
+            data: { priority: 0, weight: 0, port: PORT, target: `${label}.${domain}` },
+          },
+        ]),
+      )
+    const config = configOf(`resolvers: ["${NET}.53:${dns.port}"]
+domains: [${domains.map((name) => `{ name: ${name} }`).join(', ')}]
+probes:
+  srv: { schedule: 1s, timeout: 1s }
+  port: { schedule: 1s, timeout: 1s }
+  clock: { schedule: 1d, timeout: 1s, sources: [http] }
+`)
+    const shards = [0, 1].map((index) => startDaemon(config, { shard: { index, count: 2 } }))
+    for (const [index, daemon] of shards.entries()) {
+      const own = domains.flatMap((domain) =>
+        all.map((label) => `${label}.${domain}`).filter((name) => hashmod(name, 2) === index),
+      )
+      expect(own.length).toBeGreaterThan(0)
+      // Whom to watch they find by themselves, too.
+      const inDns = async (): Promise<readonly Sample[]> =>
+        (await samples(daemon, 'winkms_diagnosis', { cause: 'srv_missing' })).filter(
+          ({ value }) => value === 0,
+        )
+      await until(SOON_SECONDS, 'all are found', async () =>
+        (await inDns()).length === own.length ? true : undefined,
+      )
+      expect((await inDns()).map(({ labels }) => labels['host'] ?? '').toSorted()).toEqual(own.toSorted())
+      expect(await names(daemon, 'winkms_host_domain_info')).toEqual(own.toSorted())
+      const told = await samples(daemon, 'winkms_srv_lookup_success')
+      expect(told.map(({ labels }) => labels['domain'] ?? '').toSorted()).toEqual(
+        domains.filter((name) => hashmod(name, 2) === index).toSorted(),
+      )
+      expect(await samples(daemon, 'winkms_exporter_shards')).toEqual([
+        { labels: { shard: String(index) }, value: 2 },
+      ])
+    }
+  })
+
   it('divide the canaries between them, too', async () => {
     vi.stubEnv('WINKMS_TEST_PASSWORD', 'secret')
     onTestFinished(() => void vi.unstubAllEnvs())

@@ -55,6 +55,46 @@ export const EXPORTER = {
     related: [
       ['config_reload_failed', 'it runs, with an old configuration'],
       ['probe_stale', 'it answers, and does not ask'],
+      ['shard_missing', 'it was the only one of its shard'],
+    ],
+    sources: [SOURCES.metrics],
+  },
+
+  shard_missing: {
+    title: 'A shard of the exporter is missing',
+    meaning:
+      'The hosts are shared among several exporters (`--shard`), and one share has nobody: its exporter is down, was never started, cannot be scraped, or goes by another number of shards than the rest. Its hosts are not watched, and the domains and canaries whose names fall to it are not told of. The other shards go on, and what they say of their own hosts holds.',
+    clientsSee: UNSEEN,
+    confirm: [
+      {
+        at: 'prometheus',
+        says: 'See which shards there are, and of how many each believes that there are.',
+        command: 'sort(winkms_exporter_shards)',
+        healthy: 'Every number from 0 up to one less than the value, and the same value everywhere.',
+        sick: 'A number is missing, or the values differ: then hosts fall to nobody, and others to two.',
+      },
+      {
+        at: 'prometheus',
+        says: 'See whether it is a target that does not answer.',
+        command: 'up{job="winkms"} == 0',
+        healthy: 'Nothing: the shard was never started, or is no target.',
+        sick: 'Its instance: see [[exporter_down]].',
+      },
+    ],
+    fix: [
+      { says: 'If it is down, start it as [[exporter_down]] says.' },
+      {
+        says: 'If the number of shards was changed, restart all exporters with the new one: `--shard=0/N` to `--shard=N-1/N`, with the same configuration. Hosts change owners by that.',
+      },
+      { says: 'If it runs and is no target, add it to the scrape configuration.' },
+      {
+        says: 'Until it is back, ask by hand: `winkms-exporter diagnose HOST --config.file=winkms.yml` asks any host, whatever shard it falls to.',
+      },
+    ],
+    fixed: ['`winkms:exporter:shards_missing` is 0.'],
+    related: [
+      ['exporter_down', 'why it cannot be scraped'],
+      ['replicas_disagree', 'two exporters watch the same host'],
     ],
     sources: [SOURCES.metrics],
   },

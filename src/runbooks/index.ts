@@ -103,6 +103,7 @@ export const RUNBOOK_GROUPS: readonly Group[] = [
     title: 'The watch itself',
     names: [
       'exporter_down',
+      'shard_missing',
       'probe_unanswered',
       'probe_stale',
       'runs_skipped',

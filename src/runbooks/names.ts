@@ -22,6 +22,7 @@ const OTHERS = [
   'event_log_losing',
   // The watch itself.
   'exporter_down',
+  'shard_missing',
   'probe_stale',
   'probe_unanswered',
   'runs_skipped',

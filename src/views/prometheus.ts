@@ -18,6 +18,7 @@ export interface SelfMetrics {
   readonly targets: Gauge<'probe'>
   readonly interval: Gauge<'probe'>
   readonly externalUrl: Gauge<'url'>
+  readonly shards: Gauge<'shard'>
   readonly reloadSuccessful: Gauge<never>
   readonly reloadTimestamp: Gauge<never>
   render(format: Format): Promise<string>
@@ -151,6 +152,12 @@ export function createSelfMetrics(
       name: 'winkms_exporter_external_url_info',
       help: 'Where browsers reach the exporter: --web.external-url, or the first address it listens on; always 1. For links in alerts.',
       labelNames: ['url'],
+      registers,
+    }),
+    shards: new Gauge({
+      name: 'winkms_exporter_shards',
+      help: 'How many shards share the hosts (--shard), by the one of them, from 0, that this exporter is; absent for an exporter that watches all of them.',
+      labelNames: ['shard'],
       registers,
     }),
     reloadSuccessful: new Gauge({

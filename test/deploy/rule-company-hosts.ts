@@ -64,6 +64,19 @@ const hosts: readonly Company[] = [
     expected: [],
   },
   {
+    what: 'others may be in a shard that is missing',
+    alert: 'WinkmsDomainNotServed',
+    one: [...known('a', 0), says('winkms_exporter_shards{shard="0"}', 2)],
+    expected: [],
+  },
+  {
+    what: 'all shards are there',
+    alert: 'WinkmsDomainNotServed',
+    one: [...known('a', 0), says('winkms_exporter_shards{shard="0"}', 2)],
+    two: [says('winkms_exporter_shards{shard="1"}', 2)],
+    expected: ['critical d.example'],
+  },
+  {
     what: 'DNS answers, and names nobody',
     alert: 'WinkmsDomainNotServed',
     one: [says('winkms_srv_lookup_success{domain="e.example",resolver="r"}', 0)],

@@ -194,6 +194,40 @@ const exporters: readonly Company[] = [
   { what: 'there never was one', one: self(never, never), expected: ['critical'] },
 ].map((each) => ({ ...each, alert: down }))
 
+const shard = (index: number, count: number, last: Value = count): readonly Said[] => [
+  says(`winkms_exporter_shards{shard="${index}"}`, last),
+]
+const shards: readonly Company[] = [
+  { what: 'both are there', one: shard(0, 2), two: shard(1, 2), expected: [] },
+  { what: 'both are the same one', one: shard(1, 2), two: shard(1, 2), expected: ['critical'] },
+  { what: 'one counts with three', one: shard(0, 2), two: shard(1, 3), expected: ['critical'] },
+  {
+    what: 'one is no shard: it watches all',
+    one: shard(0, 2),
+    two: [],
+    expected: ['critical'],
+  },
+  { what: 'nobody has shards', one: [], two: [], expected: [] },
+  {
+    what: 'there were three, and they were told just now that they are two',
+    one: shard(0, 3, (minute) => (minute < 87 ? 3 : 2)),
+    two: shard(1, 3, (minute) => (minute < 87 ? 3 : 2)),
+    expected: ['critical'],
+  },
+  {
+    what: 'they were told half an hour ago',
+    one: shard(0, 3, (minute) => (minute < 60 ? 3 : 2)),
+    two: shard(1, 3, (minute) => (minute < 60 ? 3 : 2)),
+    expected: [],
+  },
+  {
+    what: 'each vantage point has its own',
+    one: from('berlin', shard(0, 1)),
+    two: from('rome', shard(1, 2)),
+    expected: ['critical rome'],
+  },
+].map((each) => ({ ...each, alert: 'WinkmsShardMissing' }))
+
 const problems = (born: number): readonly Said[] => [
   says('winkms_exporter_storage_problems_total{kind="unusable"}', (minute) =>
     minute < born ? undefined : 1,
@@ -205,4 +239,4 @@ const storage: readonly Company[] = [
   { what: 'that was hours ago', one: problems(0), at: 240, expected: [] },
 ].map((each) => ({ ...each, alert: 'WinkmsStorageFailing' }))
 
-export const PAIRS: readonly Company[] = [...pairs, ...exporters, ...storage]
+export const PAIRS: readonly Company[] = [...pairs, ...exporters, ...shards, ...storage]

@@ -426,6 +426,13 @@ export const SCENES: readonly Scene[] = [
     says: 'overlap: the run before had not ended',
   },
   {
+    runbook: 'shard_missing',
+    severity: 'critical',
+    said: [{ series: 'winkms_exporter_shards{shard="1"}', sick: 2, well: 1, subject: true }],
+    labels: {},
+    says: 'Of 2 shards 1 cannot be scraped, or are of another division. There are: 1/2 at one:11688;',
+  },
+  {
     runbook: 'config_reload_failed',
     severity: 'warning',
     said: [{ series: 'winkms_exporter_config_last_reload_successful', sick: 0, well: 1, subject: true }],

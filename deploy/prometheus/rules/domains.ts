@@ -38,6 +38,7 @@ const rules: readonly AlertRule[] = [
     expr: `(
   winkms:domain:hosts_serving == 0
   unless on (${DOMAIN}) winkms:domain:hosts_unknown
+  unless on (vantage) winkms:exporter:shards_missing > 0
   unless on (${DOMAIN}) (winkms:host:domain * on (${HOST}) group_left () winkms:host:stopping_causes)
 )
 or (

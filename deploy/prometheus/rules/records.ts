@@ -87,6 +87,18 @@ or max by (${CLIENT}) (${known(`winkms_client_last_activation_result_info{code!=
 or last_over_time(winkms:exporter:seen[1h]) and on (job, instance) up`,
     },
     {
+      // As many as the exporters themselves say there are, but those of which nobody has heard; one that goes by another
+      // number does not count.
+      record: 'winkms:exporter:shards_missing',
+      expr: `max by (vantage) (${known('winkms_exporter_shards')})
+- count by (vantage) (
+  count by (shard, vantage) (
+    ${known('winkms_exporter_shards')}
+    == on (vantage) group_left () max by (vantage) (${known('winkms_exporter_shards')})
+  )
+)`,
+    },
+    {
       record: 'winkms:host:requests_1h',
       expr: `max by (${HOST}) (sum without (result, min_clients) (increase(winkms_activation_requests_total[1h])))`,
     },

@@ -62,10 +62,27 @@ export function fillInLater(text: string): string {
     .replaceAll('{domain}', ask('winkms_host_domain_info', 'domain', 'DOMAIN'))
 }
 
+/**
+ * From where it is seen, where that is told: by a label of the exporter, or by one that the Prometheus puts on all its
+ * alerts. What the text looks up is of the same place.
+ */
+function seenFrom({ summary, description }: AlertRule): Pick<AlertRule, 'summary' | 'description'> {
+  const place = '{{ with or $labels.vantage $externalLabels.vantage }}, seen from {{ . }}{{ end }}.'
+  const ofPlace = (whole: string, begin: string, end: string, values: string): string =>
+    begin.includes('vantage=')
+      ? whole
+      : `printf "${begin},vantage=%q}${end}" ${values} $labels.vantage | query`
+  return {
+    summary: summary.replace(/\.$/, () => place),
+    description: description.replaceAll(/printf "([^"}]*)\}([^"]*)" ([^|]*?) \| query/g, ofPlace),
+  }
+}
+
 /** As it stands in the file of rules. */
 export function ruleYaml(rule: RecordingRule | AlertRule): object {
   if ('record' in rule) return { record: rule.record, expr: rule.expr }
-  const { runbook, severity, scope, cause, expr, keepFiringFor, summary, description } = rule
+  const { runbook, severity, scope, cause, expr, keepFiringFor } = rule
+  const { summary, description } = seenFrom(rule)
   return {
     alert: alertNameOf(runbook),
     expr,

@@ -90,6 +90,18 @@ const rules: readonly AlertRule[] = [
     summary: 'winkms-exporter {{ $labels.instance }} cannot be scraped.',
     description: 'It is down, or Prometheus cannot reach it. Its /-/healthy says whether it runs.',
   },
+  {
+    runbook: 'shard_missing',
+    severity: 'critical',
+    scope: 'exporter',
+    expr: 'winkms:exporter:shards_missing > 0',
+    // Longer than a restart of all, with another number of shards.
+    for: '10m',
+    keepFiringFor: '5m',
+    summary: 'A part of the KMS hosts is not watched: a shard of winkms-exporter is missing.',
+    description:
+      'Of {{ with printf "max(winkms_exporter_shards{vantage=%q})" $labels.vantage | query }}{{ . | first | value }}{{ end }} shards {{ $value }} cannot be scraped, or are of another division. There are:{{ range printf "winkms_exporter_shards{vantage=%q}" $labels.vantage | query | sortByLabel "instance" }} {{ .Labels.shard }}/{{ .Value }} at {{ .Labels.instance }};{{ end }} start the others. Their hosts and domains have no alerts meanwhile.',
+  },
   ...stale,
   ...unanswered,
   {

@@ -227,6 +227,29 @@ const overTime = [
       { title: 'Severity', of: 'severity', width: 90 },
       { title: 'Host', of: 'host', width: 200, links: [toHost('${__value.raw}')] },
       { title: 'Domain', of: 'domain', width: 130 },
+      { title: 'Vantage', of: 'vantage', width: 100 },
+    ],
+  }),
+  table({
+    id: 25,
+    title: 'Named causes, by where they are seen from',
+    description:
+      'Each named cause of each host, once for each vantage point that names it: what is blocked from one place only is seen here. Without a label "vantage" on exporters, the column is empty.',
+    width: 24,
+    height: 8,
+    nothing: 'No cause is named.',
+    sort: ['Host', 'Cause', 'Vantage'],
+    queries: [{ expr: here(`${worst('host, cause, vantage', 'winkms_diagnosis', CHOSEN)} == 1`) }],
+    columns: [
+      { title: 'Host', of: 'host', width: 300, links: [toHost('${__value.raw}')] },
+      {
+        title: 'Cause',
+        of: 'cause',
+        paint: 'text',
+        mappings: CAUSE_WORDS,
+        links: [toRunbook('${__value.raw}')],
+      },
+      { title: 'Vantage', of: 'vantage' },
     ],
   }),
 ]

@@ -19,7 +19,7 @@ import { series } from './query.ts'
 import { BAD } from './look.ts'
 import { DATASOURCE } from './panels.ts'
 
-/** The choices above the panels, beside data source, job and instance. */
+/** The choices above the panels, beside data source, job, instance and vantage. */
 export type Choice = 'site' | 'domain' | 'hosts' | 'host' | 'probe'
 
 export interface Section {
@@ -85,6 +85,15 @@ export function dashboard(spec: DashboardSpec): Dashboard {
     // By name: other jobs have an `up` and a memory, too.
     .withVariable(several('job', 'Job', `label_values(${INFO}, job)`))
     .withVariable(several('instance', 'Instance', `label_values(${INFO}{job=~"$job"}, instance)`, '.+'))
+    // A label that users may give exporters: without it, all are of all vantage points.
+    .withVariable(
+      several(
+        'vantage',
+        'Vantage',
+        `label_values(${INFO}{job=~"$job",instance=~"$instance"}, vantage)`,
+        '.*',
+      ),
+    )
   for (const choice of spec.choices) builder.withVariable(CHOICES[choice]())
   builder.withVariable(
     queryVariable(
@@ -130,7 +139,7 @@ function alerts({ choices }: DashboardSpec): AnnotationQueryBuilder {
     .iconColor(BAD)
     .expr(`ALERTS{${which},alertstate="firing"}`)
     .titleFormat('{{alertname}}')
-    .textFormat('{{host}} {{domain}}')
+    .textFormat('{{host}} {{domain}} {{vantage}}')
     .tagKeys('severity')
     .step('60s')
 }

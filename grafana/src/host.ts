@@ -89,6 +89,17 @@ const glance = [
       { title: 'Clients show', of: 'code', width: 140 },
     ],
   }),
+  timeline({
+    id: 5,
+    title: 'Does it serve, by where it is seen from?',
+    description:
+      'What the exporters of each vantage point say: a host that serves from one place and not from another is blocked on the way.',
+    width: 24,
+    height: 4,
+    unit: 'none',
+    mappings: SERVING_WORDS,
+    queries: [{ expr: least('vantage', 'winkms_host_serving', THIS_HOST), legend: '{{vantage}}' }],
+  }),
 ]
 
 const tree = [

@@ -12,9 +12,9 @@ export const THIS_HOST = 'host=~"$host"'
 /** The span over which counters are compared; Grafana knows the scrape interval. */
 export const SPAN = '[$__rate_interval]'
 
-/** A series of the chosen jobs and instances. */
+/** A series of the chosen jobs, instances and vantage points. */
 export function series(name: string, ...matchers: readonly string[]): string {
-  return `${name}{${['job=~"$job"', 'instance=~"$instance"', ...matchers].join(',')}}`
+  return `${name}{${['job=~"$job"', 'instance=~"$instance"', 'vantage=~"$vantage"', ...matchers].join(',')}}`
 }
 
 /** The chosen hosts, those of the chosen site; one series each. */

@@ -28,6 +28,8 @@ export interface Exporter {
 
 export interface ExporterOptions extends Surroundings {
   readonly storagePath?: string
+  /** Flags of its own, or in place of those that it gets anyway. */
+  readonly flags?: Readonly<Record<string, string>>
   /** How to get a page of it, where it cannot be reached from here; undefined while nobody answers. */
   readonly fetchPage?: (url: string) => Promise<string | undefined>
 }
@@ -47,7 +49,7 @@ export async function folder(): Promise<string> {
 }
 
 export async function startExporter(yaml: string, options: ExporterOptions = {}): Promise<Exporter> {
-  const { storagePath, fetchPage = fetchFromHere, ...surroundings } = options
+  const { storagePath, flags: own, fetchPage = fetchFromHere, ...surroundings } = options
   const directory = await folder()
   const file = join(directory, 'winkms.yml')
   await writeFile(file, yaml)
@@ -56,6 +58,7 @@ export async function startExporter(yaml: string, options: ExporterOptions = {})
     'web.listen-address': '127.0.0.1:0',
     'storage.path': storagePath ?? join(directory, 'data'),
     'log.format': 'json',
+    ...own,
   }
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
   const running = start(args, surroundings)

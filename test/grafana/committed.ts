@@ -113,6 +113,7 @@ export function definitionOf({ query }: Variable): string {
 export const ALL = {
   job: 'winkms',
   instance: '.+',
+  vantage: '.*',
   site: '.*',
   domain: '.+',
   host: '.+',

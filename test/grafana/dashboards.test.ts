@@ -26,7 +26,7 @@ const LABELS = new Map<string, readonly string[]>([
     labelsOf(name),
   ]),
   ['up', []],
-  ['ALERTS', ['alertname', 'alertstate', 'severity', 'host', 'domain']],
+  ['ALERTS', ['alertname', 'alertstate', 'severity', 'host', 'domain', 'vantage']],
 ])
 const COUNTERS = new Set(FAMILIES.filter(({ type }) => type === 'counter').map(({ name }) => name))
 
@@ -39,7 +39,7 @@ function labelsOf(name: string): readonly string[] {
 }
 
 /** Labels that any series may have: the target's, a histogram's, and those that the configuration gives a host. */
-const EVERYWHERE = ['job', 'instance', 'le', 'site']
+const EVERYWHERE = ['job', 'instance', 'vantage', 'le', 'site']
 
 /** Run metrics stand for a domain, a client or a reference, too. */
 const SUBJECTS = ['host', 'domain', 'resolver', 'client', 'reference']

@@ -64,7 +64,7 @@ beforeEach(async (context) => {
 rule_files: [alerts.yml]
 scrape_configs:
   - job_name: winkms
-    static_configs: [{ targets: ['127.0.0.1:${exporterPort}', 'localhost:${exporterPort}'] }]
+    static_configs: [{ targets: ['127.0.0.1:${exporterPort}', 'localhost:${exporterPort}'], labels: { vantage: lab } }]
 `,
   })
   // A rate needs two scrapes, and the demo's traffic some seconds for the next request.
@@ -83,7 +83,7 @@ const ALERTS = `groups:
   - name: winkms
     rules:
       - alert: WinkmsServiceStopped
-        expr: max by (host) (winkms_diagnosis{cause="service_stopped"}) == 1
+        expr: max by (host, vantage) (winkms_diagnosis{cause="service_stopped"}) == 1
         labels: { severity: critical }
       - alert: WinkmsDomainNotServed
         expr: count by (domain) (winkms_srv_records{domain="plant.example"}) > 0

@@ -1,4 +1,4 @@
-// Alertmanager itself, alone (no cluster) and on loopback, in a folder of its own; amtool, its checker; and somebody to
+// Alertmanager itself, alone or in a cluster, on loopback, in a folder of its own; amtool, its checker; and somebody to
 // notify, who keeps what he was told.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,11 +33,30 @@ export interface AlertmanagerServer extends Server {
   readonly post: (alerts: readonly Labels[]) => Promise<void>
 }
 
+/** Who is in a cluster: itself, and the others, by their ports on loopback. */
+export interface Cluster {
+  readonly port: number
+  readonly peers: readonly number[]
+  /** How long the second one waits for the first to notify, and the third for the second. */
+  readonly peerTimeoutSeconds: number
+}
+
+function clusterFlags(cluster: Cluster | undefined): readonly string[] {
+  if (cluster === undefined) return ['--cluster.listen-address=']
+  return [
+    `--cluster.listen-address=127.0.0.1:${cluster.port}`,
+    ...cluster.peers.map((port) => `--cluster.peer=127.0.0.1:${port}`),
+    `--cluster.peer-timeout=${cluster.peerTimeoutSeconds}s`,
+    '--cluster.gossip-interval=100ms',
+    '--cluster.settle-timeout=5s',
+  ]
+}
+
 /**
  * Rejects like launch(), also when the configuration is wrong. Throws when the configuration names a receiver that is not
  * on this machine: see `notifying`.
  */
-export async function startAlertmanager(configYaml: string): Promise<AlertmanagerServer> {
+export async function startAlertmanager(configYaml: string, cluster?: Cluster): Promise<AlertmanagerServer> {
   for (const [, host] of configYaml.matchAll(/^[^#\n]*url: *https?:\/\/([^/:\s]+)/gm))
     if (host !== '127.0.0.1') throw new Error(`the test's Alertmanager would notify ${host}`)
   const command = program('prometheus-alertmanager')
@@ -51,7 +70,7 @@ export async function startAlertmanager(configYaml: string): Promise<Alertmanage
       `--config.file=${directory}/alertmanager.yml`,
       `--storage.path=${directory}/data`,
       `--web.listen-address=${at.address}:${at.port}`,
-      '--cluster.listen-address=',
+      ...clusterFlags(cluster),
     ],
     directory,
     listens: [{ protocol: 'tcp', ...at }],

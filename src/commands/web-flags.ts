@@ -46,6 +46,11 @@ export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
     fallback: '1',
     help: 'how often a second /probe may ask the same of one host, after five times at once',
   },
+  'probe.max-at-once': {
+    value: 'NUMBER',
+    fallback: '64',
+    help: 'how many hosts /probe asks at once; more get 503. A Prometheus that drives it needs hosts x seconds a probe / interval',
+  },
   'probe.timeout-offset': {
     value: 'SECONDS',
     fallback: '0.5',
@@ -81,6 +86,7 @@ export interface WebSettings {
   readonly probeAllow: readonly string[]
   readonly timeoutOffsetSeconds: number
   readonly probeRate: Rate
+  readonly probesAtOnce: number
   readonly maxRequests: number
   readonly maxConnections: number
   readonly allowHosts: readonly string[]
@@ -126,6 +132,7 @@ export function parseWebFlags(args: Arguments): WebSettings {
     probeAllow: args.texts('probe.allow'),
     timeoutOffsetSeconds: offset,
     probeRate: parseRate(args),
+    probesAtOnce: parseCount(args, 'probe.max-at-once'),
     maxRequests: parseCount(args, 'web.max-requests'),
     maxConnections: parseCount(args, 'web.max-connections'),
     allowHosts: args.texts('web.allow-host'),

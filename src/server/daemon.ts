@@ -39,6 +39,8 @@ export interface WebOptions {
   readonly timeoutOffsetSeconds: number
   /** How often `/probe` may ask the same of the same host. */
   readonly probeRate: Rate
+  /** How many `/probe`s there may be at once; those that ask the same count once. */
+  readonly probesAtOnce: number
   readonly doors: Doors
   readonly basicAuth: BasicAuth
   readonly maxRequests: number

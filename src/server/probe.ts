@@ -18,9 +18,6 @@ import { matches } from './host-check.ts'
 import { chooseFormat, sendPieces } from './metrics.ts'
 import { createLimiters } from './rate.ts'
 
-/** More at once than a Prometheus pair would ever ask; beyond it, 503. */
-const MOST_AT_ONCE = 64
-
 /** So many times as much as of one host may be asked of all together that are not watched. */
 const OTHERS = 20
 
@@ -140,7 +137,10 @@ export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {
       daemon.self.refused.inc({ why: 'probe_rate' })
       throw new BadRequest(429, `${host.name} is asked more often than --probe.max-rate allows`)
     }
-    if (flights.size >= MOST_AT_ONCE) throw new BadRequest(503, 'too many probes at once')
+    if (flights.size >= options.probesAtOnce) {
+      daemon.self.refused.inc({ why: 'probes' })
+      throw new BadRequest(503, 'too many probes at once: --probe.max-at-once allows more')
+    }
     const flight = daemon.examine(host, only && [only], mostSeconds).finally(() => flights.delete(key))
     flights.set(key, flight)
     return flight

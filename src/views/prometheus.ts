@@ -127,7 +127,7 @@ export function createSelfMetrics(
     }),
     refused: new Counter({
       name: 'winkms_exporter_http_refused_total',
-      help: 'HTTP requests and connections turned away, by why: rate_limit, requests, connections, password, password_check, handshake, certificate, host, origin, probe_rate.',
+      help: 'HTTP requests and connections turned away, by why: rate_limit, requests, connections, password, password_check, handshake, certificate, host, origin, probe_rate, probes.',
       labelNames: ['why'],
       registers,
     }),

@@ -152,6 +152,7 @@ describe('parseWebFlags', () => {
       probeAllow: [],
       timeoutOffsetSeconds: 0.5,
       probeRate: { intervalSeconds: 1, burst: 5 },
+      probesAtOnce: 64,
       maxRequests: 40,
       maxConnections: 512,
       allowHosts: [],
@@ -174,6 +175,7 @@ describe('parseWebFlags', () => {
     [['--probe.allow=*.corp.example', '--probe.allow=x'], { probeAllow: ['*.corp.example', 'x'] }],
     [['--probe.timeout-offset=0'], { timeoutOffsetSeconds: 0 }],
     [['--probe.max-rate=0.5'], { probeRate: { intervalSeconds: 2, burst: 5 } }],
+    [['--probe.max-at-once=300'], { probesAtOnce: 300 }],
     [['--web.max-requests=1', '--web.max-connections=9'], { maxRequests: 1, maxConnections: 9 }],
     [['--web.allow-host=*.mon.example'], { allowHosts: ['*.mon.example'] }],
     [
@@ -200,6 +202,7 @@ describe('parseWebFlags', () => {
     ['--web.telemetry-path=/', 'cannot be the root'],
     ['--web.telemetry-path=metrics', 'is a path'],
     ['--probe.max-rate=0', 'is a number above 0'],
+    ['--probe.max-at-once=0', 'is a whole number from 1'],
     ['--probe.max-rate=often', 'is a number above 0'],
     ['--web.max-requests=0', 'is a whole number from 1'],
     ['--web.max-connections=1.5', 'is a whole number from 1'],

@@ -64,7 +64,7 @@ export interface SmallEstate {
 export async function startSmallEstate(
   domains: readonly string[],
   each: number,
-  schedule = '2s',
+  hostSchedule = '2s',
 ): Promise<SmallEstate> {
   const at = { address: '127.0.0.1', port: 0 }
   const ntp = await during(startNtp(Date.now, at))
@@ -90,7 +90,6 @@ export async function startSmallEstate(
   const dns = await during(
     startDns({ zones: Object.fromEntries(domains.map((domain) => [domain, zone(domain)])) }, at),
   )
-  const timing = `schedule: ${schedule}, timeout: 2s`
   const expected = (domain: string): string =>
     inDomain(domain)
       .map(({ name, kms }) => `{ target: ${name}, port: ${kms.port} }`)
@@ -102,9 +101,9 @@ export async function startSmallEstate(
 domains:
 ${domains.map((domain) => `  - { name: ${domain}, expect: [${expected(domain)}] }`).join('\n')}
 probes:
-  port: { ${timing} }
-  srv: { ${timing} }
-  clock: { ${timing}, sources: [ntp], ports: { ntp: ${ntp.port} }, references: ["127.0.0.1:${ntp.port}"] }
+  port: { schedule: ${hostSchedule}, timeout: 2s }
+  srv: { schedule: 2s, timeout: 2s }
+  clock: { schedule: ${hostSchedule}, timeout: 2s, sources: [ntp], ports: { ntp: ${ntp.port} }, references: ["127.0.0.1:${ntp.port}"] }
 hosts:
 ${hosts.map(({ name, kms }) => `  - { name: ${name}, addresses: [127.0.0.1], port: ${kms.port} }`).join('\n')}
 `,

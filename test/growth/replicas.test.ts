@@ -19,7 +19,7 @@ beforeAll(build)
 const PEER_TIMEOUT_SECONDS = 4
 const GROUP_SECONDS = 1
 /** By then, whoever wanted to say it once more has: the last one of all, and one interval of the group. */
-const QUIET_SECONDS = 15
+const QUIET_SECONDS = 10
 
 const read = (path: string): Promise<string> =>
   readFile(new URL(`../../deploy/${path}`, import.meta.url), 'utf8')

@@ -264,7 +264,7 @@ describe('at the same time', () => {
     const full = Array.from({ length: 64 }, (_, index) => probe(site, `kms${index}.example`))
     await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(64)
     const { status, text } = await probe(site, 'one.more.example')
-    expect([status, text]).toEqual([503, 'too many probes at once\n'])
+    expect([status, text]).toEqual([503, 'too many probes at once: --probe.max-at-once allows more\n'])
     const shared = probe(site, 'kms7.example')
     await expect.poll(site.requests).toBe(66)
     land()
@@ -276,6 +276,18 @@ describe('at the same time', () => {
     await expect.poll(() => asked.length).toBe(65)
     land()
     expect((await next).status).toBe(200)
+  })
+
+  it('as many more as are allowed; one that is turned away is counted', async () => {
+    const { daemon, asked, land } = waiting()
+    const site = await serve(daemon, { probeAllow: ['*'], probesAtOnce: 100 })
+    const full = Array.from({ length: 100 }, (_, index) => probe(site, `kms${index}.example`))
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(100)
+    expect((await probe(site, 'one.more.example')).status).toBe(503)
+    const refusals = (await daemon.self.refused.get()).values
+    expect(refusals).toMatchObject([{ labels: { why: 'probes' }, value: 1 }])
+    land()
+    for (const answer of await Promise.all(full)) expect(answer.status).toBe(200)
   })
 
   it('a run that breaks is told to all who wait for it, and forgotten', async () => {

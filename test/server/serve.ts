@@ -71,6 +71,7 @@ export const OPTIONS: WebOptions = {
   probeRate: { intervalSeconds: 0.001, burst: 1000 },
   doors: NO_DOORS,
   basicAuth: { check: async () => 'wrong' },
+  probesAtOnce: 64,
   maxRequests: 40,
   hostNames: [],
 }

@@ -333,6 +333,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         clients: clients.map(({ name }) => ({ name, result: store.latest('client', name) })),
         failures: store.failures(),
         nothingFound: estate.hosts.length > 0 ? undefined : nothingFound(estate, store.all('srv')),
+        shard: shard && `${shard.index}/${shard.count}`,
       }
     },
     /** A host that is not watched, as if an SRV record had named it. */

@@ -124,7 +124,7 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
     daemon.start()
     for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
     sayWhoMayComeIn(web, doors, log)
-    sayWhatIsWatched(daemon, log)
+    sayWhatIsWatched(daemon, options.shard, log)
     options.listening?.(listening.urls)
     supervisor?.tell('READY=1', statusOf(daemon))
     await context.ended
@@ -177,10 +177,16 @@ function logStateProblem(log: Log, { kind, again, ...fields }: StateProblem): vo
   else log.error(fields, says)
 }
 
-function sayWhatIsWatched({ estate }: ReturnType<typeof createDaemon>, log: Log): void {
+function sayWhatIsWatched(
+  { estate }: ReturnType<typeof createDaemon>,
+  shard: Shard | undefined,
+  log: Log,
+): void {
   const domains = estate.domains.map(({ name }) => name)
-  log.info({ hosts: estate.hosts.length, domains }, 'watching')
-  if (estate.hosts.length === 0 && domains.length === 0) {
+  const share = shard && { shard: `${shard.index}/${shard.count}` }
+  log.info({ hosts: estate.hosts.length, domains, ...share }, 'watching')
+  // A shard may have no host, where there are few.
+  if (shard === undefined && estate.hosts.length === 0 && domains.length === 0) {
     log.warn(
       {},
       'there is nothing to watch: this machine has no search domain, and no hosts or domains are configured',

@@ -21,6 +21,8 @@ interface Served {
   readonly serving: number
   readonly unknown: number
   readonly all: number
+  /** These are only those of a shard: nobody here knows whether others serve. */
+  readonly shard: string | undefined
 }
 
 export type DomainWithHosts = DomainView & { readonly served: Served }
@@ -28,8 +30,9 @@ export type DomainWithHosts = DomainView & { readonly served: Served }
 export function withHosts(
   domains: readonly DomainView[],
   hosts: readonly HostView[],
+  shard?: string,
 ): readonly DomainWithHosts[] {
-  const counts = new Map(domains.map(({ name }) => [name, { serving: 0, unknown: 0, all: 0 }]))
+  const counts = new Map(domains.map(({ name }) => [name, { serving: 0, unknown: 0, all: 0, shard }]))
   for (const { diagnosis } of hosts) {
     for (const domain of diagnosis.domains) {
       const count = counts.get(domain)
@@ -41,16 +44,20 @@ export function withHosts(
   }
   return domains.map((each) => ({
     ...each,
-    served: counts.get(each.name) ?? { serving: 0, unknown: 0, all: 0 },
+    served: counts.get(each.name) ?? { serving: 0, unknown: 0, all: 0, shard },
   }))
 }
 
-export function isUnserved({ served: { serving, unknown, all } }: DomainWithHosts): boolean {
-  return all > 0 && serving === 0 && unknown === 0
+export function isUnserved({ served: { serving, unknown, all, shard } }: DomainWithHosts): boolean {
+  return shard === undefined && all > 0 && serving === 0 && unknown === 0
 }
 
 function servedHtml(domain: DomainWithHosts): string {
-  const { serving, unknown, all } = domain.served
+  const { serving, unknown, all, shard } = domain.served
+  if (shard !== undefined) {
+    const ours = all === 0 ? 'none of its hosts is' : `${grouped(serving)} of ${grouped(all)} serve`
+    return `<p>${ours} in shard ${h(shard)}; other shards may have more</p>`
+  }
   if (all === 0) return '<p class="quiet">no host is known for it</p>'
   if (isUnserved(domain)) return `<p>${badge('bad', 'no host serves it')} of ${grouped(all)}</p>`
   if (serving === 0)

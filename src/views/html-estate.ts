@@ -59,7 +59,7 @@ function failureTable({ failures }: Snapshot): string {
 
 export function estatePage(snapshot: Snapshot, filter: Filter, site: Site): string {
   const { atSeconds, clients, failures, nothingFound } = snapshot
-  const domains = withHosts(snapshot.domains, snapshot.hosts)
+  const domains = withHosts(snapshot.domains, snapshot.hosts, snapshot.shard)
   const all = candidatesOf(snapshot.hosts)
   const head = headHtml(snapshot, domains, all, site)
   const nothing =

@@ -35,6 +35,8 @@ export interface Snapshot {
   readonly failures: readonly Result[]
   /** What to tell a person while there is no host at all. */
   readonly nothingFound: string | undefined
+  /** Set where other exporters watch other hosts of the same domains: `0/3`. */
+  readonly shard?: string | undefined
 }
 
 /** A host has one result of each probe at most, and it has that probe's shape. */

@@ -86,6 +86,7 @@ async function serving(yaml: string, storagePath: string, web: Partial<WebSettin
       probeAllow: [],
       timeoutOffsetSeconds: 0.5,
       probeRate: { intervalSeconds: 1, burst: 5 },
+      probesAtOnce: 64,
       maxRequests: 40,
       maxConnections: 512,
       allowHosts: [],

@@ -1,10 +1,12 @@
 // Two Prometheus servers with the example configuration drive `/probe` and share the hosts: each is asked by one of them,
 // what is said of it is right, and the rules know whether another host of its domain serves.
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hashmod } from '../../src/engine/shard.ts'
 import { during } from '../during.ts'
 import { build, samplesOf, until } from '../e2e/built.ts'
@@ -21,11 +23,30 @@ const fileOf = (name: string): string =>
 describe('the examples', () => {
   it.each(['pair.yml', 'probe-driven.yml', 'prometheus.yml', 'shards.yml'])(
     '%s is what promtool finds nothing wrong with',
-    async (name) => {
+    async (name, context) => {
+      realServer(context, ['promtool'])
       const { stdout } = await promisify(execFile)(program('promtool'), ['check', 'config', fileOf(name)])
       expect(stdout).toContain('is valid prometheus config file syntax')
     },
   )
+
+  it('nor with what docs/scaling.md shows of its configuration', async (context) => {
+    realServer(context, ['promtool'])
+    const text = await readFile(new URL('../../docs/scaling.md', import.meta.url), 'utf8')
+    const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, yaml = '']) => yaml)
+    expect(blocks).toHaveLength(2)
+    const folder = await mkdtemp(join(tmpdir(), 'winkms-promtool-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    for (const yaml of blocks) {
+      await writeFile(join(folder, 'prometheus.yml'), yaml)
+      const checked = await promisify(execFile)(program('promtool'), [
+        'check',
+        'config',
+        `${folder}/prometheus.yml`,
+      ])
+      expect(checked.stdout).toContain('is valid prometheus config file syntax')
+    }
+  })
 })
 
 /** The example, for the exporter at `address` and for one of the two servers; faster, and telling nobody. */
@@ -53,7 +74,7 @@ async function valuesOf(
 }
 
 it('each host is asked by one of two, and each says what is so', async (context) => {
-  realServer(context, ['prometheus', 'promtool'])
+  realServer(context, ['prometheus'])
   const domains = ['corp.example', 'plant.example', 'berlin.example', 'oslo.example', 'rome.example']
   const shareOf = (server: number): readonly string[] => domains.filter((name) => hashmod(name, 2) === server)
   expect(Math.min(shareOf(0).length, shareOf(1).length)).toBeGreaterThan(0)

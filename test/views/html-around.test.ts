@@ -64,6 +64,24 @@ describe('the SRV records', () => {
     expect(page.includes('No KMS host serves corp.example</a>')).toBe(says === 'no host serves it of 2')
   })
 
+  it.each([
+    [[true, false], '1 of 2 serve in shard 0/3; other shards may have more'],
+    [[false], '0 of 1 serve in shard 0/3; other shards may have more'],
+    [[], 'none of its hosts is in shard 0/3; other shards may have more'],
+  ])('say of a shard no more than it knows: %j', (servings, says) => {
+    const hosts = servings.map((serving, index) =>
+      view(diagnosis({ host: host({ name: `h${index}.example` }), serving, domains: ['corp.example'] })),
+    )
+    const results = [answered('srv', srvTarget, right)]
+    const page = pageOf({
+      hosts,
+      shard: '0/3',
+      domains: [{ name: 'corp.example', consistent: true, results }],
+    })
+    expect(textOf(page)).toContain(`corp.example resolvers agree ${says}`)
+    expect(page).not.toContain('No KMS host serves')
+  })
+
   it('have the worst domains first, and a bounded number of them', () => {
     const domains = Array.from({ length: 70 }, (_, index) => ({
       name: `d${String(index).padStart(2, '0')}.example`,

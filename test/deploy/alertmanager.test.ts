@@ -226,6 +226,14 @@ const SCENES: readonly Scene[] = [
     kept: [1, 2],
   },
   {
+    what: 'a shard that is missing pages, and who is down is a ticket besides',
+    given: [
+      ['shard_missing', 'critical'],
+      ['exporter_down', 'warning', { instance: 'a:11688' }],
+    ],
+    kept: [],
+  },
+  {
     what: 'that no exporter is left is said once',
     given: [
       ['exporter_down', 'critical'],

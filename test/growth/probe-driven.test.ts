@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { hashmod } from '../../src/engine/shard.ts'
 import { during } from '../during.ts'
 import { build, samplesOf, until } from '../e2e/built.ts'
@@ -21,17 +21,17 @@ const fileOf = (name: string): string =>
   fileURLToPath(new URL(`../../deploy/prometheus/${name}`, import.meta.url))
 
 describe('the examples', () => {
+  beforeEach((context) => realServer(context, ['promtool']))
+
   it.each(['pair.yml', 'probe-driven.yml', 'prometheus.yml', 'shards.yml'])(
     '%s is what promtool finds nothing wrong with',
-    async (name, context) => {
-      realServer(context, ['promtool'])
+    async (name) => {
       const { stdout } = await promisify(execFile)(program('promtool'), ['check', 'config', fileOf(name)])
       expect(stdout).toContain('is valid prometheus config file syntax')
     },
   )
 
-  it('nor with what docs/scaling.md shows of its configuration', async (context) => {
-    realServer(context, ['promtool'])
+  it('nor with what docs/scaling.md shows of its configuration', async () => {
     const text = await readFile(new URL('../../docs/scaling.md', import.meta.url), 'utf8')
     const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, yaml = '']) => yaml)
     expect(blocks).toHaveLength(2)

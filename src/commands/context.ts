@@ -9,9 +9,9 @@ export interface Context {
   /** Colours and progress are for terminals only. */
   readonly outIsTerminal: boolean
   readonly errIsTerminal: boolean
-  /** Resolves at SIGINT or SIGTERM. */
+  /** Resolves at SIGINT or SIGTERM; on Windows also at Ctrl-Break, and when the console window closes. */
   readonly ended: Promise<void>
-  /** Calls back at every SIGHUP, and at once when there was one before. */
+  /** Calls back at every SIGHUP, and at once when there was one before. Never on Windows. */
   readonly onHangup: (reload: () => void) => void
   /** Calls back with an error that nobody caught. It is the last thing that happens: nothing can be waited for. */
   readonly onFatal: (say: (error: unknown) => void) => void

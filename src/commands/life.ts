@@ -7,8 +7,29 @@ const STOP_SECONDS = 10
 
 type Ends = Pick<Context, 'ended' | 'onHangup' | 'onFatal'>
 
+type Ending = readonly [signal: NodeJS.Signals, number: number]
+
+const ENDINGS: readonly Ending[] = [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+]
+
+/**
+ * What ends the exporter, and whether SIGHUP reloads it. On Windows SIGHUP means that the console window closes, and that
+ * the system ends the process a few seconds later whatever it does; Ctrl-Break is a way to stop a program without a window.
+ * A service wrapper sends Ctrl-C, which is SIGINT.
+ */
+function signalsOn(platform: NodeJS.Platform): {
+  readonly endings: readonly Ending[]
+  readonly reloads: boolean
+} {
+  if (platform !== 'win32') return { endings: ENDINGS, reloads: true }
+  return { endings: [...ENDINGS, ['SIGBREAK', 21], ['SIGHUP', 1]], reloads: false }
+}
+
 /** `stays`: a daemon, which a hangup must not end, however early it comes. */
-export function watchLife(stays: boolean): Ends {
+export function watchLife(stays: boolean, system: Pick<NodeJS.Process, 'on' | 'platform'> = process): Ends {
+  const { endings, reloads } = signalsOn(system.platform)
   let say = (error: unknown): void => {
     process.stderr.write(`winkms-exporter: ${error instanceof Error ? error.stack : String(error)}\n`)
   }
@@ -22,13 +43,13 @@ export function watchLife(stays: boolean): Ends {
       leave(EXIT.software)
     }
   }
-  process.on('uncaughtException', die)
-  process.on('unhandledRejection', die)
+  system.on('uncaughtException', die)
+  system.on('unhandledRejection', die)
 
   let reload: (() => void) | undefined
   let missed = false
-  if (stays) {
-    process.on('SIGHUP', () => {
+  if (stays && reloads) {
+    system.on('SIGHUP', () => {
       if (reload === undefined) missed = true
       else reload()
     })
@@ -37,8 +58,8 @@ export function watchLife(stays: boolean): Ends {
   return {
     ended: new Promise((resolve) => {
       let told = false
-      for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const]) {
-        process.on(signal, () => {
+      for (const [signal, number] of endings) {
+        system.on(signal, () => {
           // Whoever says it twice does not want to wait.
           if (told) leave(128 + number)
           told = true

@@ -101,7 +101,7 @@ export const DNS_WATCH = {
     fix: [
       { says: 'Find the owner of the machine.' },
       {
-        says: 'If it belongs there, add it to `hosts` and to `domains[].expect`, check the file with `winkms-exporter config check winkms.yml`, and reload it (SIGHUP).',
+        says: 'If it belongs there, add it to `hosts` and to `domains[].expect`, check the file with `winkms-exporter config check winkms.yml`, and reload it (SIGHUP, or POST /-/reload).',
       },
       {
         at: 'host',

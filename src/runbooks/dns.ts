@@ -245,7 +245,7 @@ export const DNS = {
       },
       {
         at: 'exporter',
-        says: 'If the host is right and the configuration is not, correct `hosts[].addresses`, check the file, and reload it (SIGHUP).',
+        says: 'If the host is right and the configuration is not, correct `hosts[].addresses`, check the file, and reload it (SIGHUP, or POST /-/reload).',
         command: 'winkms-exporter config check winkms.yml',
         healthy: '`correct`.',
         sick: 'Line and column of what is wrong.',

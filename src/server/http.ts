@@ -19,6 +19,8 @@ import { chooseFormat, sendPieces } from './metrics.ts'
 import { addPages, hostIn } from './pages.ts'
 import { createProbeHandler } from './probe.ts'
 
+const BY_SIGNAL = process.platform === 'win32' ? '' : ' SIGHUP reloads, too.'
+
 export function createApp(daemon: WatchedEstate, options: WebOptions, log: Log): Express {
   const app = express()
   app.disable('x-powered-by').disable('etag')
@@ -103,7 +105,7 @@ function createRoutes(daemon: WatchedEstate, options: WebOptions, refused: (why:
     if (!options.enableLifecycle) {
       response
         .status(403)
-        .send('Reloading over HTTP is off; --web.enable-lifecycle turns it on. SIGHUP reloads, too.\n')
+        .send(`Reloading over HTTP is off; --web.enable-lifecycle turns it on.${BY_SIGNAL}\n`)
       return
     }
     if (isFromElsewhere(request)) {

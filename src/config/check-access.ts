@@ -175,6 +175,9 @@ function fileAt<T>(
 
 /** A hint where a file may be missing only because it is looked for elsewhere. */
 function whereLooked(problem: string, file: string): string | undefined {
+  // What "C:\ProgramData\reader.txt" comes to, which is YAML, too.
+  if (/[\x00-\x1F\x7F-\xA0\u2028\u2029]/.test(file))
+    return 'in double quotes \\r, \\n, \\t, \\P and others are escapes: use single quotes for a path of Windows'
   const isElsewhere = problem.endsWith('does not exist') && !isAbsolute(file)
   return isElsewhere ? "a relative name begins at this file's directory" : undefined
 }
@@ -187,9 +190,10 @@ function* passwordFaults(logon: Mapping, path: Path, directory: string): Generat
   const file = textAt(logon, 'password_file')
   const variable = textAt(logon, 'password_env')
   if (file !== undefined && file !== '') {
-    const { problem } = readPassword({ password_file: resolve(directory, file) })
-    if (problem !== undefined) {
-      yield { path: [...path, 'password_file'], message: problem, hint: whereLooked(problem, file) }
+    const read = readPassword({ password_file: resolve(directory, file) })
+    if (read.problem !== undefined) {
+      const hint = read.hint ?? whereLooked(read.problem, file)
+      yield { path: [...path, 'password_file'], message: read.problem, hint }
     }
   }
   if (variable !== undefined && /^\w+$/.test(variable)) {

@@ -21,7 +21,9 @@ function bytesOf(file: string): Held<Buffer> {
 
 function textOf(file: string): Held<string> {
   const { value, problem } = bytesOf(file)
-  return problem === undefined ? { value: value.toString('latin1') } : { problem }
+  if (problem !== undefined) return { problem }
+  // Editors on Windows begin a file with UTF-8's mark, and OpenSSL finds nothing behind it.
+  return { value: value.toString('latin1').replace(/^\xEF\xBB\xBF/, '') }
 }
 
 const PEM = 'PEM text is expected'

@@ -37,9 +37,17 @@ export function readSmallFile(path: string, maxBytes: number): FileText {
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(read.bytes) }
   } catch {
+    if (isUtf16(read.bytes)) return { problem: 'is UTF-16 text', hint: UTF16_HINT }
     return { problem: 'is not UTF-8 text', hint: 'save it as UTF-8' }
   }
 }
+
+/** By the mark that Windows PowerShell 5.1 writes first, at `>` and by Out-File. */
+function isUtf16([first, second]: Uint8Array): boolean {
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
+}
+
+const UTF16_HINT = 'save it as UTF-8; in Windows PowerShell by Set-Content -Encoding utf8, not by >'
 
 /** Changes when the file does; undefined while there is none to look at. */
 export function fileVersion(path: string): string | undefined {

@@ -20,7 +20,7 @@ export function readPassword({ password_file: file, password_env: env }: Passwor
     return value === '' ? { problem: 'names an environment variable that is empty' } : { text: value }
   }
   const read = readSmallFile(file, MAX_PASSWORD_BYTES)
-  if (read.problem !== undefined) return { problem: `names a file that ${read.problem}` }
+  if (read.problem !== undefined) return { ...read, problem: `names a file that ${read.problem}` }
   const text = read.text.replace(/\r?\n$/, '')
   return text === '' ? { problem: 'names a file that is empty' } : { text }
 }

@@ -296,7 +296,7 @@ describe('readConfig', () => {
       `${large}/x:1:1: does not exist`,
       `${folder}:1:1: is a directory`,
       `${large}:1:1: is larger than 4096 KiB`,
-      `${utf16}:1:1: is not UTF-8 text (hint: save it as UTF-8)`,
+      `${utf16}:1:1: is UTF-16 text (hint: save it as UTF-8; in Windows PowerShell by Set-Content -Encoding utf8, not by >)`,
       '/dev/zero:1:1: is not a regular file',
       'a\0b:1:1: cannot be read (ERR_INVALID_ARG_VALUE)',
     ])

@@ -22,6 +22,8 @@ const CONNECT: Readonly<Record<string, Reason>> = {
   ENOBUFS: 'exporter_overloaded',
   EAGAIN: 'exporter_overloaded',
   ENOMEM: 'exporter_overloaded',
+  // On Windows, what libuv has no name for. Of a socket: WSAENETDOWN, WSAEHOSTDOWN, WSAENETRESET, and their like.
+  UNKNOWN: 'connect_unreachable',
 }
 
 const TLS: Readonly<Record<string, Reason>> = {

@@ -5,6 +5,7 @@ import { getServers } from 'node:dns'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isIP } from 'node:net'
+import { win32 } from 'node:path'
 import { promisify } from 'node:util'
 import type { Endpoint } from '../model/target.ts'
 
@@ -44,14 +45,33 @@ export function parseRegistry(text: string): readonly string[] {
   return ['SearchList', 'Domain', 'NV Domain', 'DhcpDomain'].flatMap((name) => found.get(name) ?? [])
 }
 
+/** The machine's own settings; then those of group policy, which go before. */
+const KEYS = [
+  String.raw`HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`,
+  String.raw`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\DNSClient`,
+]
+
+type Ask = (program: string, args: readonly string[]) => Promise<string>
+
+const askProgram: Ask = async (program, args) => {
+  const { stdout } = await promisify(execFile)(program, args, { timeout: 5_000, windowsHide: true })
+  return stdout
+}
+
+/** What is not there, or does not answer, adds nothing. */
+export async function registryDomains(
+  environment: Readonly<Record<string, string | undefined>>,
+  ask: Ask = askProgram,
+): Promise<readonly string[]> {
+  // By its full path: a program of that name in the working directory is not asked.
+  const program = win32.join(environment['SystemRoot'] ?? String.raw`C:\Windows`, 'System32', 'reg.exe')
+  const answers = await Promise.all(KEYS.map((key) => ask(program, ['query', key]).catch(() => '')))
+  return [...parseRegistry(answers.join('\n')), environment['USERDNSDOMAIN'] ?? '']
+}
+
 async function rawSearchDomains(): Promise<readonly string[]> {
-  if (process.platform !== 'win32')
-    return parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
-  const key = String.raw`HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`
-  const registry = await promisify(execFile)('reg', ['query', key], { timeout: 5_000 }).catch(() => ({
-    stdout: '',
-  }))
-  return [...parseRegistry(registry.stdout), process.env['USERDNSDOMAIN'] ?? '']
+  if (process.platform === 'win32') return registryDomains(process.env)
+  return parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
 }
 
 export async function readMachine(): Promise<Machine> {

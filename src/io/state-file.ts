@@ -3,21 +3,28 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Some ten times what 4,096 clients take. */
 const MOST_BYTES = 16 * 2 ** 20
 const MOST_NAME = 180
 const STALE_MILLISECONDS = 3_600_000
 
+/** Devices to Windows, in every directory and with any ending. */
+const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/
+
 /**
  * Any name as one file's: other characters than a-z, 0-9, `-` and inner dots as `%XX`, capitals too, for some file systems
- * do not tell them apart. Long ones end in a hash.
+ * do not tell them apart; and the first one of what would be no file on Windows. Long ones end in a hash.
  */
 export function fileName(name: string): string {
+  const isDevice = DEVICE.test(name)
   const escaped = Array.from(Buffer.from(name), (byte, index) => {
     const character = String.fromCharCode(byte)
     const plain = index === 0 ? /[a-z0-9-]/ : /[a-z0-9.-]/
-    return plain.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    return plain.test(character) && !(isDevice && index === 0)
+      ? character
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }).join('')
   if (escaped.length <= MOST_NAME) return `${escaped}.json`
   return `${escaped.slice(0, MOST_NAME - 33)}~${createHash('sha256').update(name).digest('hex').slice(0, 32)}.json`
@@ -52,12 +59,32 @@ export async function replace(directory: string, file: string, text: string): Pr
     } finally {
       await handle.close()
     }
-    await rename(temporary, file)
+    await moveOver(temporary, file)
   } catch (error) {
     await unlink(temporary).catch(() => {})
     throw error
   }
   await syncDirectory(directory)
+}
+
+const HELD: readonly unknown[] = ['EPERM', 'EACCES', 'EBUSY']
+const PAUSES_MILLISECONDS = [10, 50, 200, 500]
+
+/** On Windows, a file that a virus scanner, an indexer or a backup looks at is not replaced before it has seen enough. */
+export async function moveOver(
+  from: string,
+  to: string,
+  { platform = process.platform, move = rename } = {},
+): Promise<void> {
+  for (const milliseconds of platform === 'win32' ? PAUSES_MILLISECONDS : []) {
+    try {
+      return await move(from, to)
+    } catch (error) {
+      if (!HELD.includes(codeOf(error))) throw error
+    }
+    await pause(milliseconds)
+  }
+  await move(from, to)
 }
 
 /** So that the new name survives a power cut too. Windows and some file systems have no such thing, and need none. */

@@ -16,6 +16,7 @@ describe('what the operating system says', () => {
     ['EACCES', 'connect_unreachable'],
     ['EPERM', 'connect_unreachable'],
     ['EINVAL', 'connect_unreachable'],
+    ['UNKNOWN', 'connect_unreachable'],
     ['ECONNRESET', 'connect_reset'],
     ['EPIPE', 'connect_reset'],
     ['EMFILE', 'exporter_overloaded'],

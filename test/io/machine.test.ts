@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { parseRegistry, parseResolvConf, readMachine } from '../../src/io/machine.ts'
+import { parseRegistry, parseResolvConf, readMachine, registryDomains } from '../../src/io/machine.ts'
 
 describe('resolv.conf', () => {
   it.each([
@@ -89,6 +89,44 @@ describe("the registry's answer", () => {
     ['nothing', '', []],
   ])('%s', (_what, text, domains) => {
     expect(parseRegistry(text)).toEqual(domains)
+  })
+})
+
+describe('the registry', () => {
+  const own = registry('Domain    REG_SZ    corp.example', 'SearchList    REG_SZ    own.example')
+
+  it('is asked by the program of Windows, whatever lies in the working directory', async () => {
+    const asked: (readonly string[])[] = []
+    await registryDomains({ SystemRoot: String.raw`D:\Windows` }, async (program, args) => {
+      asked.push([program, ...args])
+      return ''
+    })
+    const program = String.raw`D:\Windows\System32\reg.exe`
+    expect(asked).toEqual([
+      [program, 'query', String.raw`HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`],
+      [program, 'query', String.raw`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\DNSClient`],
+    ])
+  })
+
+  it("has group policy's search list before the machine's own, and then the user's domain", async () => {
+    const policy = registry('SearchList    REG_SZ    a.example,b.example')
+    const ask = async (_program: string, args: readonly string[]): Promise<string> =>
+      args[1]?.includes('Policies') === true ? policy : own
+    expect(await registryDomains({ USERDNSDOMAIN: 'USERS.EXAMPLE' }, ask)).toEqual([
+      'a.example',
+      'b.example',
+      'corp.example',
+      'USERS.EXAMPLE',
+    ])
+  })
+
+  it('that does not answer about one key, or at all, takes nothing from the rest', async () => {
+    const onlyOwn = async (_program: string, args: readonly string[]): Promise<string> => {
+      if (args[1]?.includes('Policies') === true) throw new Error('exit code 1')
+      return own
+    }
+    expect(await registryDomains({}, onlyOwn)).toEqual(['own.example', 'corp.example', ''])
+    expect(await registryDomains({}, () => Promise.reject(new Error('ENOENT')))).toEqual([''])
   })
 })
 

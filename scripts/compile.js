@@ -17,4 +17,7 @@ const module = { exports: {} }
 script.runInThisContext()(module.exports, createRequire(filename), module, filename, dist)
 const code = script.createCachedData()
 const digest = createHash('sha256').update(source).update(code).digest()
-writeFileSync(`${dist}winkms.${process.versions.v8}-${process.arch}.cache`, Buffer.concat([digest, code]))
+writeFileSync(
+  `${dist}winkms.${process.versions.v8}-${process.platform}-${process.arch}.cache`,
+  Buffer.concat([digest, code]),
+)

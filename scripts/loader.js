@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Becomes dist/main.js: runs the bundle from code that V8 compiled when the bundle was built. Compiling is most of what
-// starting costs; where the compiled code is not there, or this V8 does not take it (another version, other flags), V8
+// starting costs; where the compiled code is not there, or this V8 does not take it (another version, other flags, another system), V8
 // compiles the bundle as it does any program, and nothing but the start is slower.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -18,7 +18,9 @@ const source = readFileSync(filename)
 // V8 itself looks at the length of the source only, and dies of compiled code that is damaged: a digest of both comes first.
 function compiled() {
   try {
-    const file = readFileSync(`${directory}winkms.${process.versions.v8}-${process.arch}.cache`)
+    const file = readFileSync(
+      `${directory}winkms.${process.versions.v8}-${process.platform}-${process.arch}.cache`,
+    )
     const [digest, code] = [file.subarray(0, 32), file.subarray(32)]
     return createHash('sha256').update(source).update(code).digest().equals(digest) ? code : undefined
   } catch {

@@ -8,7 +8,7 @@ import { build, get, MAIN, start, until, type Running } from './e2e/built.ts'
 import { freePort } from './real/servers/ports.ts'
 
 const DIST = dirname(MAIN)
-const CODE = `winkms.${process.versions.v8}-${process.arch}.cache`
+const CODE = `winkms.${process.versions.v8}-${process.platform}-${process.arch}.cache`
 
 let directory: string
 

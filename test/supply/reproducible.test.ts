@@ -51,7 +51,7 @@ it('dist and the packed archive are the same, byte by byte', { timeout: 240_000 
       'winkms.cjs',
       'winkms.cdx.json',
       'winkms.LEGAL.txt',
-      `winkms.${process.versions.v8}-${process.arch}.cache`,
+      `winkms.${process.versions.v8}-${process.platform}-${process.arch}.cache`,
     ]),
   )
   expect(two.integrity).toBe(one.integrity)

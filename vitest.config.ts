@@ -3,8 +3,12 @@ import { configDefaults, defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // By themselves, with npm run test:long.
-    exclude: [...configDefaults.exclude, 'test/**/*.long.test.ts'],
+    // By themselves, with npm run test:long; and those on Windows' Node.js, where Wine and a node.exe are.
+    exclude: [
+      ...configDefaults.exclude,
+      'test/**/*.long.test.ts',
+      ...(process.env['WINKMS_WINDOWS_NODE'] === undefined ? ['test/wine/**'] : []),
+    ],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

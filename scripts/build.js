@@ -13,8 +13,10 @@ const dist = `${root}dist/`
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
 function revision() {
+  // Where there are sources without their repository: in an image.
+  const given = process.env['WINKMS_REVISION']
+  if (given) return given.slice(0, 12)
   try {
-    // Not --short, whose length is each clone's own.
     const options = { cwd: root, env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(root) } }
     // Not --short, whose length is each clone's own; and not of a repository in which this is only unpacked.
     return execFileSync('git', ['rev-parse', 'HEAD'], { ...options, stdio: ['ignore', 'pipe', 'ignore'] })

@@ -3,6 +3,7 @@ import { config, configCommand } from './config.ts'
 import { EXIT, type Context } from './context.ts'
 import { demo, demoCommand } from './demo.ts'
 import { diagnose, diagnoseCommand } from './diagnose.ts'
+import { health, healthCommand } from './health.ts'
 import { watchLife } from './life.ts'
 import { createLineSink } from './line-sink.ts'
 import { helpText, UsageError, type Command } from './options.ts'
@@ -23,6 +24,7 @@ const COMMANDS: readonly (readonly [
   [serveCommand, serve],
   [diagnoseCommand, diagnose],
   [configCommand, config],
+  [healthCommand, health],
   [demoCommand, demo],
 ]
 

@@ -47,7 +47,7 @@ export const serveCommand: Command = {
     },
     ...LOG_FLAGS,
   },
-  notes: `other commands: diagnose, config, demo; winkms-exporter COMMAND --help says more
+  notes: `other commands: diagnose, config, health, demo; winkms-exporter COMMAND --help says more
 signals: SIGHUP reloads the configuration, SIGTERM and SIGINT end the exporter; on Windows Ctrl-C, Ctrl-Break and closing
 the window end it, and only POST /-/reload reloads`,
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { configCommand } from '../../src/commands/config.ts'
 import { demoCommand } from '../../src/commands/demo.ts'
 import { diagnoseCommand } from '../../src/commands/diagnose.ts'
+import { healthCommand } from '../../src/commands/health.ts'
 import { helpText, parse, UsageError, type Command } from '../../src/commands/options.ts'
 import { serveCommand } from '../../src/commands/serve.ts'
 import { parseListenAddress, parseWebFlags } from '../../src/commands/web-flags.ts'
@@ -81,7 +82,7 @@ describe('parse', () => {
 })
 
 describe('help', () => {
-  const commands = [serveCommand, diagnoseCommand, configCommand, demoCommand]
+  const commands = [serveCommand, diagnoseCommand, configCommand, healthCommand, demoCommand]
 
   it.each(commands.map((command) => [command.name, command] as const))(
     'of %s names every flag, its value, its default and --help',

@@ -15,8 +15,10 @@ const EXTRA_FOLDERS = [
 /** Programs and the Debian packages that bring them. */
 const PACKAGES = {
   amtool: 'prometheus-alertmanager',
+  buildah: 'buildah',
   cc: 'gcc',
   chronyd: 'chrony',
+  crun: 'crun',
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
   knotd: 'knot',
@@ -26,6 +28,7 @@ const PACKAGES = {
   nginx: 'nginx',
   nsenter: 'util-linux',
   openssl: 'openssl',
+  podman: 'podman',
   prlimit: 'util-linux',
   prometheus: 'prometheus',
   'prometheus-alertmanager': 'prometheus-alertmanager',

@@ -1,0 +1,104 @@
+// What compose.yml would bring up, as processes: the demo with its own flags, Prometheus and Alertmanager with the very files
+// that are mounted, at the paths where they are mounted, but for names of services, which are loopback addresses here.
+// Debian's Prometheus and Alertmanager, not the images that compose.yml names; and no Grafana.
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { RESIDENTS } from '../../src/lab/estate-hosts.ts'
+import { build, causesByHost, freeNetwork, get, start, until } from '../e2e/built.ts'
+import { notifying, startAlertmanager, startReceiver } from '../real/servers/alertmanager.ts'
+import { program, realServer } from '../real/servers/need.ts'
+import { freePort } from '../real/servers/ports.ts'
+import { startPrometheus } from '../real/servers/prometheus.ts'
+import { mountsOf, serviceOf } from './compose.ts'
+
+const PATIENCE_SECONDS = 60
+vi.setConfig({ testTimeout: 3 * PATIENCE_SECONDS * 1000 })
+
+/** What the service reads there. */
+function mounted(service: string, to: string): string {
+  const mount = mountsOf(serviceOf(service)).find((each) => each.to === to)
+  if (mount === undefined) throw new Error(`nothing is mounted at ${to}`)
+  return readFileSync(mount.from, 'utf8')
+}
+
+const flagOf = (service: string, flag: string): string =>
+  serviceOf(service)
+    .command?.find((word) => word.startsWith(`--${flag}=`))
+    ?.slice(flag.length + 3) ?? ''
+
+beforeAll(build)
+beforeEach((context) => realServer(context, ['prometheus', 'promtool', 'prometheus-alertmanager', 'amtool']))
+
+/** A health check of compose.yml, at another port. */
+async function health(service: string, from: string, to: string): Promise<number> {
+  const [kind, command = '', ...args] = serviceOf(service).healthcheck?.test ?? []
+  expect(kind).toBe('CMD')
+  const there = args.map((word) => word.replace(from, to))
+  expect(there).not.toEqual(args)
+  if (command !== 'promtool' && command !== 'amtool') throw new Error(`${command} is of no package here`)
+  return promisify(execFile)(program(command), there).then(
+    () => 0,
+    (error: { code?: number }) => error.code ?? -1,
+  )
+}
+
+describe('the demo, Prometheus and Alertmanager of compose.yml', () => {
+  it('find each other: causes are scraped, rules are evaluated, alerts arrive, health checks tell', async () => {
+    const exporterPort = await freePort()
+    const receiver = await startReceiver()
+    onTestFinished(() => receiver.stop())
+    const demoFlags = (serviceOf('demo').command ?? []).map((word) =>
+      word.replace(/^--web\.listen-address=:11688$/, `--web.listen-address=127.0.0.1:${exporterPort}`),
+    )
+    expect(demoFlags.join()).toContain(String(exporterPort))
+    const demo = start([...demoFlags, `--demo.network=${await freeNetwork()}`])
+    onTestFinished(() => demo.stop())
+
+    const alertmanagerYaml = mounted('alertmanager', flagOf('alertmanager', 'config.file'))
+    const alertmanager = await startAlertmanager(notifying(alertmanagerYaml, receiver.url, 1))
+    onTestFinished(() => alertmanager.stop())
+
+    const configFile = flagOf('prometheus', 'config.file')
+    const folder = configFile.slice(0, configFile.lastIndexOf('/'))
+    const shipped = mounted('prometheus', configFile)
+    const configYaml = shipped
+      .replace('exporter:11688', `127.0.0.1:${exporterPort}`)
+      .replace('alertmanager:9093', `127.0.0.1:${alertmanager.port}`)
+      .replaceAll(/(scrape_interval|evaluation_interval): 1m/g, '$1: 1s')
+    expect(configYaml.match(/127\.0\.0\.1|: 1s/g)).toHaveLength(4)
+    const ruleFiles = [...shipped.matchAll(/rule_files: \[(.+)\]/g)].map(([, name = '']) => name)
+    expect(ruleFiles).toHaveLength(1)
+    const prometheus = await startPrometheus({
+      configYaml,
+      files: Object.fromEntries(ruleFiles.map((name) => [name, mounted('prometheus', `${folder}/${name}`)])),
+    })
+    onTestFinished(() => prometheus.stop())
+
+    await until(PATIENCE_SECONDS, 'the demo has named every cause', async () => {
+      const exposition = (await get(`http://127.0.0.1:${exporterPort}/metrics`))?.body ?? ''
+      const named = Object.values(causesByHost(exposition)).flat().length
+      return named === RESIDENTS.filter(({ cause }) => cause !== null).length ? true : undefined
+    })
+    await prometheus.waitFor('up{job="winkms"} == 1', (samples) => samples.length === 1, PATIENCE_SECONDS)
+    await prometheus.waitFor('winkms:cause:named == 1', (samples) => samples.length > 5, PATIENCE_SECONDS)
+    // The rules as they are want some minutes of a cause; that they are loaded, all of them, is enough here.
+    const answer = (await get(`${prometheus.url}/api/v1/rules?type=alert`))?.body ?? ''
+    const { data } = JSON.parse(answer) as {
+      data: { groups: readonly { rules: readonly { health: string }[] }[] }
+    }
+    const rules = data.groups.flatMap((group) => group.rules)
+    expect(rules.length).toBeGreaterThan(20)
+    const url = `${prometheus.url}/api/v1/alertmanagers`
+    await until(PATIENCE_SECONDS, 'Prometheus knows Alertmanager', async () =>
+      ((await get(url))?.body ?? '').includes(`127.0.0.1:${alertmanager.port}`) ? true : undefined,
+    )
+
+    expect(await health('prometheus', 'localhost:9090', `127.0.0.1:${prometheus.port}`)).toBe(0)
+    expect(await health('alertmanager', 'localhost:9093', `127.0.0.1:${alertmanager.port}`)).toBe(0)
+    const nobody = `127.0.0.1:${await freePort()}`
+    expect(await health('prometheus', 'localhost:9090', nobody)).toBe(1)
+    expect(await health('alertmanager', 'localhost:9093', nobody)).toBe(1)
+  })
+})

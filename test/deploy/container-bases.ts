@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { program } from '../real/servers/need.ts'
 
 const PROGRAMS = ['sh', 'mkdir', 'cp', 'uname', 'env']
 /** What Debian's libgssapi-krb5-2 brings, of which `libgssapi_krb5.so.2` needs the others. */
@@ -25,7 +26,7 @@ function found(name: string): string {
 }
 
 function librariesOf(path: string): readonly string[] {
-  const printed = execFileSync('ldd', [path], { encoding: 'utf8' })
+  const printed = execFileSync(program('ldd'), [path], { encoding: 'utf8' })
   return [...printed.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(([, library = '']) => library)
 }
 

@@ -22,6 +22,7 @@ const PACKAGES = {
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
   knotd: 'knot',
+  ldd: 'libc-bin',
   mkfifo: 'coreutils',
   named: 'bind9',
   nft: 'nftables',

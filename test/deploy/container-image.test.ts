@@ -193,15 +193,13 @@ describe('as compose.yml runs the demo', () => {
       })
 
       // The first process is the exporter itself; the script is another of the same container.
-      const status = await container.node(
-        "console.log(require('node:fs').readFileSync('/proc/1/status', 'utf8'))",
-      )
-      for (const line of [
-        /^Name:\tnode$/m,
-        /^Uid:\t65532\t65532\t65532\t65532$/m,
-        /^Gid:\t65532\t/m,
-        /^NoNewPrivs:\t1$/m,
-      ])
+      const [commandLine, status = ''] = (
+        await container.node(
+          "for (const name of ['cmdline', 'status']) console.log(require('node:fs').readFileSync('/proc/1/' + name, 'utf8').replaceAll('\\0', ' ') + ';;')",
+        )
+      ).split(';;')
+      expect(commandLine).toMatch(/^\/nodejs\/bin\/node \/app\/dist\/main\.js demo /)
+      for (const line of [/^Uid:(?:\t65532){4}$/m, /^Gid:(?:\t65532){4}$/m, /^NoNewPrivs:\t1$/m])
         expect(status).toMatch(line)
       expect(status.match(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t0+$/gm)).toHaveLength(5)
 

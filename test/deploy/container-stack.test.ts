@@ -46,6 +46,19 @@ async function health(service: string, from: string, to: string): Promise<number
   )
 }
 
+it.each(['prometheus', 'alertmanager'] as const)(
+  '%s knows the flags that compose.yml gives it',
+  async (name) => {
+    const command = program(name === 'prometheus' ? name : 'prometheus-alertmanager')
+    // Which stream it goes to, and how it ends, is different between the two.
+    const help = await promisify(execFile)(command, ['--help']).catch((error: { stderr: string }) => error)
+    const told = 'stdout' in help ? `${help.stdout}${help.stderr}` : help.stderr
+    const flags = (serviceOf(name).command ?? []).flatMap((word) => /^--[^=]+/.exec(word) ?? [])
+    expect(flags.length).toBeGreaterThan(2)
+    for (const flag of flags) expect(told).toContain(`${flag}=`)
+  },
+)
+
 describe('the demo, Prometheus and Alertmanager of compose.yml', () => {
   it('find each other: causes are scraped, rules are evaluated, alerts arrive, health checks tell', async () => {
     const exporterPort = await freePort()

@@ -17,6 +17,7 @@ export interface Service {
   readonly command?: readonly string[]
   readonly restart: string
   readonly read_only: boolean
+  readonly init?: boolean
   readonly cap_drop: readonly string[]
   readonly cap_add?: readonly string[]
   readonly privileged?: boolean

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { RESIDENTS } from '../../src/lab/estate-hosts.ts'
 import { causesByHost, until } from '../e2e/built.ts'
-import { realFiles, realServer } from '../real/servers/need.ts'
+import { program, realServer } from '../real/servers/need.ts'
 import { FOLDER, mountsOf, ROOT, serviceOf, type Service } from './compose.ts'
 import { startEngine, type Done, type Engine } from './container-engine.ts'
 
@@ -30,8 +30,8 @@ interface Config {
 let engine: Engine | undefined
 let image = ''
 beforeEach(async (context) => {
-  realServer(context, ['root', 'namespaces', 'buildah', 'podman', 'crun', 'nsenter', 'unshare'])
-  realFiles(context, { '/usr/bin/conmon': 'conmon' })
+  const programs = ['buildah', 'podman', 'conmon', 'crun', 'catatonit', 'nsenter', 'unshare'] as const
+  realServer(context, ['root', 'namespaces', ...programs])
   if (engine !== undefined) return
   engine = await startEngine()
   image = await engine.build(join(FOLDER, 'Dockerfile'), '--build-arg', `REVISION=${REVISION}`)
@@ -57,6 +57,7 @@ function flagsOf(service: Service, secrets: Readonly<Record<string, string>> = {
     return ['--volume', `${path}:/run/secrets/${name}:ro`]
   })
   return [
+    ...(service.init === true ? ['--init', `--init-path=${program('catatonit')}`] : []),
     ...(service.read_only ? ['--read-only', '--read-only-tmpfs=false'] : []),
     ...service.cap_drop.map((name) => `--cap-drop=${name}`),
     ...service.security_opt.map((option) => `--security-opt=${option.replace(/:true$/, '')}`),
@@ -78,11 +79,28 @@ const HERE = [
   '--ulimit=nproc=512:512',
 ]
 
+interface Process {
+  readonly pid: number
+  /** Empty of a zombie. */
+  readonly line: string
+  /** As proc(5) has it. */
+  readonly status: string
+}
+
+const OTHERS = `
+  const { readdirSync, readFileSync } = require('node:fs')
+  const pids = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name) && name !== String(process.pid)).map(Number)
+  const read = (pid, name) => readFileSync('/proc/' + pid + '/' + name, 'utf8')
+  const told = (pid) => ({ pid, line: read(pid, 'cmdline').split(String.fromCharCode(0)).join(' '), status: read(pid, 'status') })
+  console.log(JSON.stringify(pids.map(told)))`
+
 interface Container {
   readonly name: string
   exec(...command: readonly string[]): Promise<Done>
   /** What a script prints that runs in the container, in a process of its own. */
   node(script: string): Promise<string>
+  /** All processes but the one that asks. */
+  others(): Promise<readonly Process[]>
   /** As the image says: what its HEALTHCHECK ends with. */
   health(): Promise<number>
   state(): Promise<string>
@@ -95,14 +113,16 @@ async function runService(service: Service, command = service.command ?? []): Pr
   expect(code, err).toBe(0)
   onTestFinished(async () => void (await podman('rm', '--force', '--time', '0', '--volumes', name)))
   const exec = (...words: readonly string[]): Promise<Done> => podman('exec', name, ...words)
+  const node = async (script: string): Promise<string> => {
+    const done = await exec('/nodejs/bin/node', '-e', script)
+    expect(done.code, done.err).toBe(0)
+    return done.out.trim()
+  }
   return {
     name,
     exec,
-    node: async (script) => {
-      const done = await exec('/nodejs/bin/node', '-e', script)
-      expect(done.code, done.err).toBe(0)
-      return done.out.trim()
-    },
+    node,
+    others: async () => JSON.parse(await node(OTHERS)) as readonly Process[],
     health: async () => (await podman('healthcheck', 'run', name)).code,
     state: async () => {
       const { out } = await podman('inspect', name, '--format', '{{.State.Status}} {{.State.ExitCode}}')
@@ -192,16 +212,12 @@ describe('as compose.yml runs the demo', () => {
         return Object.values(causesByHost(text)).flat().length === named ? true : undefined
       })
 
-      // The first process is the exporter itself; the script is another of the same container.
-      const [commandLine, status = ''] = (
-        await container.node(
-          "for (const name of ['cmdline', 'status']) console.log(require('node:fs').readFileSync('/proc/1/' + name, 'utf8').replaceAll('\\0', ' ') + ';;')",
-        )
-      ).split(';;')
-      expect(commandLine).toMatch(/^\/nodejs\/bin\/node \/app\/dist\/main\.js demo /)
-      for (const line of [/^Uid:(?:\t65532){4}$/m, /^Gid:(?:\t65532){4}$/m, /^NoNewPrivs:\t1$/m])
-        expect(status).toMatch(line)
-      expect(status.match(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t0+$/gm)).toHaveLength(5)
+      for (const { line, status } of await container.others()) {
+        expect(line).toMatch(/^(?:\/nodejs\/bin\/node \/app\/dist\/main\.js demo|\/run\/podman-init --) /)
+        for (const expected of [/^Uid:(?:\t65532){4}$/m, /^Gid:(?:\t65532){4}$/m, /^NoNewPrivs:\t1$/m])
+          expect(status).toMatch(expected)
+        expect(status.match(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t0+$/gm)).toHaveLength(5)
+      }
 
       const write = (path: string): Promise<string> =>
         container.node(
@@ -213,12 +229,7 @@ describe('as compose.yml runs the demo', () => {
       for (const shell of ['sh', '/bin/sh', '/bin/bash', '/busybox/sh'])
         expect((await container.exec(shell, '-c', 'true')).err).toContain('not found')
 
-      // Health checks leave no zombie to a first process that waits for none.
-      for (let each = 0; each < 3; each += 1) expect(await container.health()).toBe(0)
-      const others = await container.node(
-        "console.log(require('node:fs').readdirSync('/proc').filter((name) => /^\\d+$/.test(name) && name !== String(process.pid)).join())",
-      )
-      expect(others).toBe('1')
+      expect((await container.others()).map(({ pid }) => pid)).toEqual([1, 2])
 
       const began = performance.now()
       expect((await podman('stop', '--time', '30', container.name)).code).toBe(0)
@@ -251,7 +262,24 @@ describe('as compose.yml runs the exporter', () => {
     expect(await container.state()).toBe('running 0')
   })
 
-  it('is not well when it listens elsewhere, and when it hangs', { timeout: 60_000 }, async () => {
+  it('may be the first process, without an init: it ends with 0 at SIGTERM, and health checks leave no zombie', async () => {
+    const container = await runService({ ...serviceOf('exporter'), init: false })
+    await well(container)
+    for (let each = 0; each < 3; each += 1) expect(await container.health()).toBe(0)
+    const others = await container.others()
+    expect(others.map(({ pid, line }) => [pid, line.split(' ')[1]])).toEqual([[1, '/app/dist/main.js']])
+    expect((await podman('stop', '--time', '30', container.name)).code).toBe(0)
+    expect(await container.state()).toBe('exited 0')
+  })
+
+  it('does not have to be killed when it is stopped while it starts', async () => {
+    const container = await runService(serviceOf('exporter'))
+    expect((await podman('stop', '--time', '30', container.name)).code).toBe(0)
+    // By the signal, or, where it was quicker, by itself.
+    expect(['exited 143', 'exited 0']).toContain(await container.state())
+  })
+
+  it('is not well when it listens elsewhere, and when it hangs', { timeout: 120_000 }, async () => {
     const elsewhere = await runService(serviceOf('demo'), ['demo', '--web.listen-address=:11689'])
     const url = '--url=http://127.0.0.1:11689/-/healthy'
     await until(PATIENCE_SECONDS, 'it answers there', async () => {
@@ -260,7 +288,8 @@ describe('as compose.yml runs the exporter', () => {
     })
     expect(await elsewhere.health()).toBe(1)
 
-    const hanging = await runService(serviceOf('demo'))
+    // An init would take the signal.
+    const hanging = await runService({ ...serviceOf('demo'), init: false })
     await well(hanging)
     await podman('kill', '--signal', 'STOP', hanging.name)
     expect(await hanging.health()).toBe(1)

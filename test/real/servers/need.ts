@@ -16,8 +16,10 @@ const EXTRA_FOLDERS = [
 const PACKAGES = {
   amtool: 'prometheus-alertmanager',
   buildah: 'buildah',
+  catatonit: 'catatonit',
   cc: 'gcc',
   chronyd: 'chrony',
+  conmon: 'conmon',
   crun: 'crun',
   dig: 'bind9-dnsutils',
   ip: 'iproute2',

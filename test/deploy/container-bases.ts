@@ -84,10 +84,8 @@ const npmConfig = (key: string): string =>
 export function npmMounts(folder: string): readonly string[] {
   const globalConfig = npmConfig('globalconfig')
   const own = join(folder, 'npmrc')
-  writeFileSync(
-    own,
-    `${existsSync(globalConfig) ? readFileSync(globalConfig, 'utf8') : ''}\nprefer-offline=true\n`,
-  )
+  const lines = existsSync(globalConfig) ? readFileSync(globalConfig, 'utf8') : ''
+  writeFileSync(own, `${lines}\nregistry=${npmConfig('registry')}\nprefer-offline=true\n`)
   const [cache, user, authorities] = ['cache', 'userconfig', 'cafile'].map(npmConfig)
   const mounts: readonly (readonly [from: string | undefined, to: string | undefined])[] = [
     [own, '/usr/local/etc/npmrc:ro'],

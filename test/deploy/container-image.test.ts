@@ -3,7 +3,7 @@
 // capabilities. Not run here: Docker itself, and the real base images.
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { RESIDENTS } from '../../src/lab/estate-hosts.ts'
 import { causesByHost, until } from '../e2e/built.ts'
 import { program, realServer } from '../real/servers/need.ts'
@@ -12,6 +12,7 @@ import { startEngine, type Done, type Engine } from './container-engine.ts'
 
 const BUILD_MILLISECONDS = 300_000
 const PATIENCE_SECONDS = 40
+vi.setConfig({ testTimeout: 120_000 })
 const REVISION = '0123456789abcdef0123456789abcdef01234567'
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
 
@@ -198,45 +199,41 @@ describe('the image', () => {
 })
 
 describe('as compose.yml runs the demo', () => {
-  it(
-    'answers, is well, is nobody, writes nothing, has no shell, and ends at SIGTERM',
-    { timeout: 120_000 },
-    async () => {
-      const container = await runService(serviceOf('demo'))
-      await well(container)
-      const named = RESIDENTS.filter(({ cause }) => cause !== null).length
-      await until(PATIENCE_SECONDS, 'every cause is named', async () => {
-        const text = await container.node(
-          "fetch('http://127.0.0.1:11688/metrics').then((answer) => answer.text()).then(console.log)",
-        )
-        return Object.values(causesByHost(text)).flat().length === named ? true : undefined
-      })
+  it('answers, is well, is nobody, writes nothing, has no shell, and ends at SIGTERM', async () => {
+    const container = await runService(serviceOf('demo'))
+    await well(container)
+    const named = RESIDENTS.filter(({ cause }) => cause !== null).length
+    await until(PATIENCE_SECONDS, 'every cause is named', async () => {
+      const text = await container.node(
+        "fetch('http://127.0.0.1:11688/metrics').then((answer) => answer.text()).then(console.log)",
+      )
+      return Object.values(causesByHost(text)).flat().length === named ? true : undefined
+    })
 
-      for (const { line, status } of await container.others()) {
-        expect(line).toMatch(/^(?:\/nodejs\/bin\/node \/app\/dist\/main\.js demo|\/run\/podman-init --) /)
-        for (const expected of [/^Uid:(?:\t65532){4}$/m, /^Gid:(?:\t65532){4}$/m, /^NoNewPrivs:\t1$/m])
-          expect(status).toMatch(expected)
-        expect(status.match(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t0+$/gm)).toHaveLength(5)
-      }
+    for (const { line, status } of await container.others()) {
+      expect(line).toMatch(/^(?:\/nodejs\/bin\/node \/app\/dist\/main\.js demo|\/run\/podman-init --) /)
+      for (const expected of [/^Uid:(?:\t65532){4}$/m, /^Gid:(?:\t65532){4}$/m, /^NoNewPrivs:\t1$/m])
+        expect(status).toMatch(expected)
+      expect(status.match(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t0+$/gm)).toHaveLength(5)
+    }
 
-      const write = (path: string): Promise<string> =>
-        container.node(
-          `try { require('node:fs').writeFileSync('${path}', ''); console.log('written') } catch (error) { console.log(error.code) }`,
-        )
-      for (const path of ['/x', '/app/dist/main.js', '/app/x', '/usr/lib/x'])
-        expect(await write(path), path).toBe('EROFS')
+    const write = (path: string): Promise<string> =>
+      container.node(
+        `try { require('node:fs').writeFileSync('${path}', ''); console.log('written') } catch (error) { console.log(error.code) }`,
+      )
+    for (const path of ['/x', '/app/dist/main.js', '/app/x', '/usr/lib/x'])
+      expect(await write(path), path).toBe('EROFS')
 
-      for (const shell of ['sh', '/bin/sh', '/bin/bash', '/busybox/sh'])
-        expect((await container.exec(shell, '-c', 'true')).err).toContain('not found')
+    for (const shell of ['sh', '/bin/sh', '/bin/bash', '/busybox/sh'])
+      expect((await container.exec(shell, '-c', 'true')).err).toContain('not found')
 
-      expect((await container.others()).map(({ pid }) => pid)).toEqual([1, 2])
+    expect((await container.others()).map(({ pid }) => pid)).toEqual([1, 2])
 
-      const began = performance.now()
-      expect((await podman('stop', '--time', '30', container.name)).code).toBe(0)
-      expect(performance.now() - began).toBeLessThan(15_000)
-      expect(await container.state()).toBe('exited 0')
-    },
-  )
+    const began = performance.now()
+    expect((await podman('stop', '--time', '30', container.name)).code).toBe(0)
+    expect(performance.now() - began).toBeLessThan(15_000)
+    expect(await container.state()).toBe('exited 0')
+  })
 })
 
 describe('as compose.yml runs the exporter', () => {
@@ -279,7 +276,7 @@ describe('as compose.yml runs the exporter', () => {
     expect(['exited 143', 'exited 0']).toContain(await container.state())
   })
 
-  it('is not well when it listens elsewhere, and when it hangs', { timeout: 120_000 }, async () => {
+  it('is not well when it listens elsewhere, and when it hangs', async () => {
     const elsewhere = await runService(serviceOf('demo'), ['demo', '--web.listen-address=:11689'])
     const url = '--url=http://127.0.0.1:11689/-/healthy'
     await until(PATIENCE_SECONDS, 'it answers there', async () => {

@@ -55,15 +55,6 @@ describe('documents and deployment files', () => {
     expect(unknown).toEqual([])
   })
 
-  it('link to files that are there', () => {
-    for (const file of written.filter((each) => each.endsWith('.md'))) {
-      for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-        const path = join(file, '..', target)
-        expect(existsSync(join(ROOT, path)), `${file} links to ${target}`).toBe(true)
-      }
-    }
-  })
-
   it('name no metric in docs/metrics.md but those declared, and all of those', () => {
     const listed = [...read('docs/metrics.md').matchAll(/^\| `(winkms_\w+)` \|/gm)].map(([, name]) => name)
     expect(new Set(listed)).toEqual(known)
@@ -78,23 +69,6 @@ describe('documents and deployment files', () => {
 describe('examples', () => {
   it('the example configuration is correct', () => {
     expect(parseConfig(exampleConfig, { file: 'example.yml', checkCron }).problems).toEqual([])
-  })
-
-  it('every configuration in the README is correct', () => {
-    const blocks = [...read('README.md').matchAll(/```yaml\n([^`]*)```/g)].map(([, text = '']) => text)
-    const configurations = blocks.filter((text) => !text.includes('scrape_configs'))
-    expect(configurations.length).toBeGreaterThanOrEqual(2)
-    for (const text of configurations) {
-      expect(parseConfig(text, { file: 'README.md', checkCron }).problems).toEqual([])
-    }
-  })
-
-  it('every command in the README is one that package.json has', () => {
-    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-    const documents = read('README.md') + read('CONTRIBUTING.md')
-    for (const [, script = ''] of documents.matchAll(/npm (?:run )?(test|start|demo|docs|format)\b/g)) {
-      expect(scripts).toHaveProperty(script)
-    }
   })
 })
 

@@ -69,6 +69,7 @@ beforeEach(async (context) => {
   clock: { schedule: 1s, timeout: 900ms, ports: ${CLOCK_PORTS} }
 `
   await stage.write('winkms.yml', `${fileOf('winkms.yml')}${probes}`)
+  // The demo for its hosts; its own exporter is not the one that is looked at, and has another of the pages' ports.
   stage.begin('node dist/main.js demo --demo.control=127.0.0.1:11689 --web.listen-address=127.0.0.1:9090')
   await until(PATIENCE_SECONDS, 'the hosts are there', async () => get(stage.here('http://127.0.0.1:11689/')))
   stage.begin('node dist/main.js --config.file=winkms.yml --web.listen-address=127.0.0.1:11688')

@@ -43,7 +43,7 @@ async function follow(on: Stage, { at, name, text }: Step): Promise<void> {
 }
 
 it('works as it is written, from the first step to the last', async (context) => {
-  realServer(context, ['prometheus', 'promtool'])
+  realServer(context, ['curl', 'prometheus', 'promtool'])
   const on = (stage = await makeStage())
   await shortenRules(on)
   const steps = stepsOf(PAGE)

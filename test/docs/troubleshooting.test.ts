@@ -5,12 +5,12 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { get, until } from '../e2e/built.ts'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { freeNetwork, get, until } from '../e2e/built.ts'
 import { EXIT } from '../../src/commands/context.ts'
 import { LAB_PORTS } from '../../src/lab/host.ts'
 import { makeSelfSigned } from '../real/servers/self-signed.ts'
-import { realServer } from '../real/servers/need.ts'
+import { realFiles, realServer } from '../real/servers/need.ts'
 import { freePort } from '../real/servers/ports.ts'
 import { readPage, ROOT } from './pages.ts'
 import { makeStage, type Ran, type Stage, type Staying } from './stage.ts'
@@ -19,7 +19,11 @@ const PAGE = 'docs/troubleshooting.md'
 const PATIENCE_SECONDS = 30
 const OURS = 'node dist/main.js'
 
+/** Debian's, and the other thing besides koffi that Kerberos takes. */
+const GSSAPI = { '/usr/lib/x86_64-linux-gnu/libgssapi_krb5.so.2': 'libgssapi-krb5-2' }
+
 let stage: Stage
+let isSetUp = false
 let demo: Staying
 
 /** With those of a TLS server that nobody trusts, and of one that never answers. */
@@ -27,7 +31,7 @@ let untrusted: ReturnType<typeof createTlsServer>
 let silent: ReturnType<typeof createServer>
 const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port
 
-beforeAll(async () => {
+async function setUp(): Promise<void> {
   stage = await makeStage()
   demo = stage.begin(`${OURS} demo --demo.write-config=demo.yml`)
   const { certificateFile, keyFile } = await makeSelfSigned(stage.folder, 'nobody')
@@ -43,11 +47,17 @@ beforeAll(async () => {
     () => `the demo runs\n${demo.output()}`,
     async () => get(stage.here('http://127.0.0.1:11688/')),
   )
+}
+
+beforeEach(async (context) => {
+  realServer(context, ['curl', 'openssl'])
+  realFiles(context, GSSAPI)
+  if (!isSetUp) await setUp()
+  isSetUp = true
 })
 
-beforeEach((context) => realServer(context, ['openssl']))
-
 afterAll(async () => {
+  if (!isSetUp) return
   untrusted.closeAllConnections()
   for (const server of [untrusted, silent]) server.close()
   await stage.leave()
@@ -240,12 +250,9 @@ const PROVOCATIONS: Readonly<Record<string, readonly [ending: number, () => Prom
   'the clock of the exporter': [
     0,
     async () => {
-      const [port, network] = [await freePort(), `127.${250 - Number(stage.network.split('.')[1]) + 1}`]
+      const [port, network] = [await freePort(), await freeNetwork()]
       const wrong = stage.begin(
-        `${OURS} demo --demo.exporter-clock-off=18000 --web.listen-address=127.0.0.1:${port}`.replace(
-          'demo ',
-          `'demo' --demo.network=${network} `,
-        ),
+        `${OURS} demo --demo.network=${network} --web.listen-address=127.0.0.1:${port} --demo.exporter-clock-off=18000`,
       )
       return saying(
         until(

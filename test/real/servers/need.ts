@@ -21,6 +21,7 @@ const PACKAGES = {
   chronyd: 'chrony',
   conmon: 'conmon',
   crun: 'crun',
+  curl: 'curl',
   dig: 'bind9-dnsutils',
   ip: 'iproute2',
   knotd: 'knot',

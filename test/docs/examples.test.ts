@@ -1,7 +1,7 @@
 // Whatever the pages show is tried: configurations by whoever has to read them, commands against the flags that there are,
 // keys against the schema, queries against the grammar, and what a command prints against what it prints.
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -99,8 +99,11 @@ const KINDS: readonly Kind[] = [
     is: among(Object.keys(webSchema.shape)),
     needs: 'openssl',
     complaint: async (text) => {
-      const names = [...text.matchAll(/([\w-]+)\.(?:pem|key)/g)].map(([, name = '']) => name)
-      for (const name of new Set(names)) await makeSelfSigned(folder, name)
+      const names = [...text.matchAll(/([\w-]+)\.(?:pem|crt|key)/g)].map(([, name = '']) => name)
+      for (const name of new Set(names)) {
+        const { certificateFile } = await makeSelfSigned(folder, name)
+        await copyFile(certificateFile, certificateFile.replace(/pem$/, 'crt'))
+      }
       const { problems: found } = readWebConfig(await fileWith(text))
       const problems = found.filter(({ message }) => !(/_file: *\//.test(text) && message === NOT_THERE))
       return problems.length === 0 ? '' : JSON.stringify(problems, null, 2)

@@ -8,6 +8,7 @@ import { renderConfig } from '../config/mask.ts'
 import type { Shard } from '../engine/shard.ts'
 import { createIo } from '../io/io.ts'
 import { findSupervisor } from '../io/systemd.ts'
+import { passedSockets } from '../io/systemd-sockets.ts'
 import { readMachine } from '../io/machine.ts'
 import type { StateProblem } from '../io/state.ts'
 import type { Log } from '../model/log.ts'
@@ -114,17 +115,17 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
   let listening: Listening | undefined
   const unwatch = watch(daemon, supervisor, log)
   try {
-    listening = await listen(app, web.addresses, {
+    listening = await listen(app, web.addresses ?? passedSockets(), {
       doors,
       log,
       maxConnections: web.maxConnections,
       refused: (why) => daemon.self.refused.inc({ why }),
     })
     context.onHangup(() => void reload())
-    daemon.self.externalUrl.set({ url: web.externalUrl ?? reachableUrl(web, listening.urls) }, 1)
+    daemon.self.externalUrl.set({ url: web.externalUrl ?? reachableUrl(web, listening) }, 1)
     daemon.start()
     for (const url of listening.urls) log.info({ url: `${url}${web.routePrefix}/` }, 'listening')
-    sayWhoMayComeIn(web, doors, log)
+    sayWhoMayComeIn(listening, doors, log)
     sayWhatIsWatched(daemon, options.shard, log)
     options.listening?.(listening.urls)
     supervisor?.tell('READY=1', statusOf(daemon))
@@ -142,8 +143,8 @@ export async function runDaemon(context: Context, options: ServeOptions): Promis
 }
 
 /** Of an exporter that listens on all addresses, by the machine's name: it is others who follow the link. */
-function reachableUrl({ addresses, routePrefix }: WebSettings, [first = '']: readonly string[]): string {
-  const everywhere = [undefined, '0.0.0.0', '::'].includes(addresses[0]?.host)
+function reachableUrl({ routePrefix }: WebSettings, { urls: [first = ''], hosts }: Listening): string {
+  const everywhere = hosts[0] === undefined
   return `${everywhere ? first.replace('//localhost:', `//${hostname()}:`) : first}${routePrefix}`
 }
 
@@ -153,8 +154,8 @@ function hostNames({ externalUrl, allowHosts }: WebSettings, { searchDomains }: 
   return [hostname(), ...external, ...searchDomains.map((domain) => `*.${domain}`), ...allowHosts]
 }
 
-function sayWhoMayComeIn({ addresses }: WebSettings, { config: { users, tls } }: Doors, log: Log): void {
-  const beyond = addresses.filter(({ host }) => host === undefined || !LOOPBACK.test(host))
+function sayWhoMayComeIn({ hosts }: Listening, { config: { users, tls } }: Doors, log: Log): void {
+  const beyond = hosts.filter((host) => host === undefined || !LOOPBACK.test(host))
   if (beyond.length === 0) return
   const asksWho = users.size > 0 || (tls !== undefined && tls.clientAuthType.startsWith('Require'))
   if (!asksWho) {

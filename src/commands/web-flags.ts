@@ -10,6 +10,9 @@ export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
     fallback: ':11688',
     help: '[host]:port to listen on',
   },
+  'web.systemd-socket': {
+    help: 'listen on the sockets that systemd passes instead (Linux; see systemd.socket(5))',
+  },
   'web.config.file': {
     value: 'FILE',
     help: "TLS, passwords, headers and rate limit, in the format of Prometheus's exporter toolkit",
@@ -76,7 +79,8 @@ function parsePath(flag: string, text: string): string {
 }
 
 export interface WebSettings {
-  readonly addresses: readonly Address[]
+  /** Undefined where sockets are passed by systemd. */
+  readonly addresses: readonly Address[] | undefined
   readonly telemetryPath: string
   readonly routePrefix: string
   readonly linkPrefix: string
@@ -122,8 +126,12 @@ export function parseWebFlags(args: Arguments): WebSettings {
   const telemetryPath = parsePath('web.telemetry-path', args.text('web.telemetry-path') ?? '')
   if (telemetryPath === '')
     throw new UsageError('--web.telemetry-path cannot be the root: the status page is there')
+  const passed = args.has('web.systemd-socket')
+  if (passed && args.has('web.listen-address')) {
+    throw new UsageError('--web.systemd-socket takes the place of --web.listen-address: give one of them')
+  }
   return {
-    addresses: args.texts('web.listen-address').map(parseListenAddress),
+    addresses: passed ? undefined : args.texts('web.listen-address').map(parseListenAddress),
     telemetryPath,
     routePrefix,
     linkPrefix: external === undefined ? routePrefix : linkPrefix,

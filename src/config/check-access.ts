@@ -1,8 +1,9 @@
 // How Windows is asked and how to log on there: keys that do not go together, logons that a way does not know, passwords
 // on the open wire, and the files that are named. Works on the file as written, as all of `check.ts` does.
-import { isAbsolute, resolve } from 'node:path'
+import { isAbsolute } from 'node:path'
 
 import { readAuthorities, readCache, readCertificate, readKey, readKeytab, type Held } from './check-files.ts'
+import { isCredential, located } from './files.ts'
 import { isRecord } from './issues.ts'
 import { KEYS_OF_AUTH, KEYS_OF_VIA, type KeysByChoice } from './keys.ts'
 import { didYouMean } from './nearest.ts'
@@ -168,7 +169,7 @@ function fileAt<T>(
 ): Held<T> | undefined {
   const file = textAt(owner, key)
   if (file === undefined || file === '') return undefined
-  const held = read(resolve(directory, file))
+  const held = read(located(directory, file))
   const hint = held.problem && whereLooked(held.problem, file)
   return held.problem === undefined || hint === undefined ? held : { ...held, hint }
 }
@@ -178,6 +179,8 @@ function whereLooked(problem: string, file: string): string | undefined {
   // What "C:\ProgramData\reader.txt" comes to, which is YAML, too.
   if (/[\x00-\x1F\x7F-\xA0\u2028\u2029]/.test(file))
     return 'in double quotes \\r, \\n, \\t, \\P and others are escapes: use single quotes for a path of Windows'
+  if (problem.endsWith('does not exist') && isCredential(file))
+    return 'LoadCredential= of its unit hands it to the service, and to no other process'
   const isElsewhere = problem.endsWith('does not exist') && !isAbsolute(file)
   return isElsewhere ? "a relative name begins at this file's directory" : undefined
 }
@@ -190,7 +193,7 @@ function* passwordFaults(logon: Mapping, path: Path, directory: string): Generat
   const file = textAt(logon, 'password_file')
   const variable = textAt(logon, 'password_env')
   if (file !== undefined && file !== '') {
-    const read = readPassword({ password_file: resolve(directory, file) })
+    const read = readPassword({ password_file: located(directory, file) })
     if (read.problem !== undefined) {
       const hint = read.hint ?? whereLooked(read.problem, file)
       yield { path: [...path, 'password_file'], message: read.problem, hint }

@@ -1,6 +1,7 @@
 // Small files that the configuration is made of or names: the file itself, passwords, certificates, keys. Regular files
 // only, since reading a pipe or a terminal may never end.
 import { readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 
 export interface Unreadable {
   /** In words that continue "this file ...". */
@@ -11,6 +12,19 @@ export interface Unreadable {
 export type FileText = { readonly text: string; readonly problem?: undefined } | Unreadable
 
 type FileBytes = { readonly bytes: Uint8Array; readonly problem?: undefined } | Unreadable
+
+const CREDENTIALS = '${CREDENTIALS_DIRECTORY}/'
+
+/** Whether a name is one of what systemd hands to a service (LoadCredential= of systemd.exec(5)). */
+export const isCredential = (name: string): boolean => name.startsWith(CREDENTIALS)
+
+/** Where a file is that the configuration names: relative names begin at the configuration's directory. */
+export function located(directory: string, name: string): string {
+  const handed = process.env['CREDENTIALS_DIRECTORY']
+  // Without it the name stays as it is, and does not exist.
+  if (!isCredential(name) || handed === undefined) return resolve(directory, name)
+  return join(handed, name.slice(CREDENTIALS.length))
+}
 
 /** Never throws for what the file system may answer. */
 export function readSmallBytes(path: string, maxBytes: number): FileBytes {

@@ -1,10 +1,10 @@
 // The configuration from a file: all that is wrong with it at once, each fault with its place, or the whole of it with
 // its defaults. Reads the files that it names, to say early that they are missing. Passwords are not kept.
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 
 import { check } from './check.ts'
 import { readYaml } from './document.ts'
-import { readSmallFile } from './files.ts'
+import { located, readSmallFile } from './files.ts'
 import { faultsOf, writtenFor } from './issues.ts'
 import { configJsonSchema } from './json-schema.ts'
 import { inOrder, placed, textProblems, unreadable } from './placing.ts'
@@ -65,7 +65,7 @@ function withAbsolutePaths(config: Config, directory: string): Config {
   const credentials = Object.entries(config.credentials).map(([name, entry]): [string, Credential] => {
     const files = LOGON_FILES.flatMap((key) => {
       const file = entry[key]
-      return file === undefined ? [] : [[key, resolve(directory, file)]]
+      return file === undefined ? [] : [[key, located(directory, file)]]
     })
     return [name, { ...entry, ...Object.fromEntries(files) }]
   })
@@ -73,7 +73,7 @@ function withAbsolutePaths(config: Config, directory: string): Config {
     const { windows } = owner
     const file = windows?.tls?.ca_file
     if (file === undefined) return owner
-    return { ...owner, windows: { ...windows, tls: { ...windows?.tls, ca_file: resolve(directory, file) } } }
+    return { ...owner, windows: { ...windows, tls: { ...windows?.tls, ca_file: located(directory, file) } } }
   }
   return {
     ...config,

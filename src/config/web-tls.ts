@@ -1,9 +1,8 @@
 // The TLS part of the web configuration: certificates and keys from the files that are named, or as they stand there.
 import type { X509Certificate } from 'node:crypto'
-import { resolve } from 'node:path'
 
 import { authoritiesIn, certificateIn, keyIn, readAs, type Held } from './check-files.ts'
-import { fileVersion, type FileVersions } from './files.ts'
+import { fileVersion, located, type FileVersions } from './files.ts'
 import type { Fault, Path } from './problem.ts'
 import type { ClientAuthType, WebFile } from './web-schema.ts'
 
@@ -103,7 +102,7 @@ function heldBy<T>(
     const text = given[key]
     return [path, text ? within(text) : { problem: `has neither ${key}_file nor ${key}` }]
   }
-  const file = resolve(directory, name)
+  const file = located(directory, name)
   files.set(file, fileVersion(file))
   return [path, readAs(file, within)]
 }

@@ -1,7 +1,8 @@
-// Listening: on several addresses, all or none of them; in clear or by TLS, as the doors are at the moment.
+// Listening: on several addresses, all or none of them, or on sockets that are open already; in clear or by TLS, as the
+// doors are at the moment.
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { TlsConfig } from '../config/web-tls.ts'
 import type { Log } from '../model/log.ts'
 import { clientOptions, contextOptions, strangerAt } from './client-certificate.ts'
@@ -13,8 +14,15 @@ export interface Address {
   readonly port: number
 }
 
+/** A listening socket that somebody else opened. */
+export interface Passed {
+  readonly fd: number
+}
+
 export interface Listening {
   readonly urls: readonly string[]
+  /** Undefined where it is every address. */
+  readonly hosts: readonly (string | undefined)[]
   close(): Promise<void>
 }
 
@@ -42,7 +50,7 @@ const AGAIN_MILLISECONDS = 1_000
 /** Rejects with the listener's own error (EADDRINUSE, ...), having closed those that were open. */
 export async function listen(
   app: RequestListener,
-  addresses: readonly Address[],
+  places: readonly (Address | Passed)[],
   options: ListenOptions,
 ): Promise<Listening> {
   const crowd = createCrowd(options.maxConnections, () => options.refused('connections'))
@@ -51,24 +59,25 @@ export async function listen(
     await Promise.all(entrances.map((each) => each.close()))
   }
   try {
-    for (const address of addresses) {
-      entrances.push(await openEntrance(app, address, { ...options, enter: (socket) => crowd.add(socket) }))
+    for (const place of places) {
+      entrances.push(await openEntrance(app, place, { ...options, enter: (socket) => crowd.add(socket) }))
     }
   } catch (error) {
     await close()
     throw error
   }
-  return { urls: entrances.map(({ url }) => url), close }
+  return { urls: entrances.map(({ url }) => url), hosts: entrances.map(({ host }) => host), close }
 }
 
 interface Entrance {
   readonly url: string
+  readonly host: string | undefined
   close(): Promise<void>
 }
 
 async function openEntrance(
   app: RequestListener,
-  { host, port: wanted }: Address,
+  place: Address | Passed,
   { doors, log, refused, enter }: ListenOptions & { readonly enter: (socket: Socket) => void },
 ): Promise<Entrance> {
   let { tls } = doors.config
@@ -125,7 +134,7 @@ async function openEntrance(
   async function reopen(): Promise<void> {
     if (closing) return
     try {
-      await begin(current, host, port)
+      await begin(current, { host, port })
     } catch (error) {
       log.error({ host, port, err: String(error) }, 'the address cannot be listened on again yet')
       setTimeout(() => void reopen(), AGAIN_MILLISECONDS)
@@ -133,9 +142,9 @@ async function openEntrance(
   }
 
   let current = make()
-  await begin(current, host, wanted)
-  const bound = current.address()
-  const port = typeof bound === 'object' && bound !== null ? bound.port : wanted
+  await begin(current, place)
+  const { address, port } = current.address() as AddressInfo
+  const host = 'fd' in place ? address : place.host
 
   doors.onChange((config) => {
     if (closing || JSON.stringify(config.tls) === JSON.stringify(tls)) return
@@ -146,15 +155,22 @@ async function openEntrance(
       old.setSecureContext(contextOptions(tls))
     } else {
       current = make()
-      old.close()
-      void reopen()
+      if ('fd' in place) {
+        // Closed, it could not be had again. Taken over, it keeps those who wait to be let in.
+        current.listen(old)
+      } else {
+        old.close()
+        void reopen()
+      }
     }
     retire(old)
   })
 
-  const name = host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  const everywhere = host === undefined || host === '0.0.0.0' || host === '::'
+  const name = everywhere ? 'localhost' : host
   return {
     url: `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`,
+    host: everywhere ? undefined : host,
     async close() {
       closing = true
       // A connection is kept by its client for the next question, after the answer to the one before.
@@ -170,12 +186,26 @@ function sameQuestion(a: TlsConfig, b: TlsConfig): boolean {
   return JSON.stringify(clientOptions(a)) === JSON.stringify(clientOptions(b))
 }
 
-function begin(server: Server, host: string | undefined, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Rejects for a descriptor that is no listening TCP socket: what Node.js says then names neither. */
+async function begin(server: Server, place: Address | Passed): Promise<void> {
+  const listening = new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen(place, () => {
       server.off('error', reject)
       resolve()
     })
   })
+  if (!('fd' in place)) return listening
+  const what = `the socket that was passed as descriptor ${place.fd}`
+  await listening.catch((error: unknown) => {
+    throw new Error(`${what} cannot be listened on: ${String(error)}`, { cause: error })
+  })
+  if (!isTcp(server.address())) {
+    server.close().closeAllConnections()
+    throw new Error(`${what} is none of TCP`)
+  }
+}
+
+function isTcp(bound: AddressInfo | string | null): bound is AddressInfo {
+  return typeof bound === 'object' && bound !== null
 }

@@ -42,6 +42,8 @@ const PACKAGES = {
   'samba-dcerpcd': 'samba',
   setpriv: 'util-linux',
   smbd: 'samba',
+  'systemd-analyze': 'systemd',
+  'systemd-socket-activate': 'systemd',
   unshare: 'util-linux',
   yamllint: 'yamllint',
 } as const

@@ -46,7 +46,6 @@ const PACKAGES = {
   smbd: 'samba',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
-  'systemd-sysusers': 'systemd',
   unshare: 'util-linux',
   yamllint: 'yamllint',
 } as const

@@ -146,8 +146,10 @@ describe('where no systemd runs', () => {
 exec winkms-exporter $ARGS --storage.path=/var/lib/winkms-exporter' > /srv/shared/log 2>&1 &`,
     )
     expect(await answers(machine)).toContain(`winkms_exporter_build_info{version="${version}"`)
-    expect(await machine.sh('ps -o user:20= -C winkms-exporter')).toBe('winkms-exporter')
-    await machine.sh('pkill -x -u winkms-exporter winkms-exporter')
+    await machine.sh('pkill -u winkms-exporter -f storage.path')
+    await until(SOON_SECONDS, 'it is gone', async () =>
+      (await machine.run('pgrep', '-u', 'winkms-exporter')).code === 1 ? true : undefined,
+    )
 
     await machine.sh('dpkg -r winkms-exporter')
     await machine.sh('test -e /etc/winkms-exporter/winkms.yml; ! test -e /usr/bin/winkms-exporter')

@@ -119,7 +119,7 @@ export async function startMachine(first: 'systemd' | 'nothing'): Promise<Machin
       return said
     },
     async get(url) {
-      const { code, said } = await run(process.execPath, '--eval', GET, url)
+      const { code, said } = await run('node', '--eval', GET, url)
       return code === 0 ? (JSON.parse(said) as { status: number; body: string }) : undefined
     },
     // Node.js may have come to this machine without dpkg's knowing.

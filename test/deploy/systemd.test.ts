@@ -336,7 +336,7 @@ describe('the socket', () => {
     expect(await value(machine, 'ActiveState')).toBe('active')
     const first = await value(machine, 'MainPID')
     const [statuses] = await Promise.all([
-      machine.run(process.execPath, '--eval', CALLS, `${URL}/-/healthy`),
+      machine.run('node', '--eval', CALLS, `${URL}/-/healthy`),
       machine.sh(`systemctl restart ${UNIT}`),
     ])
     expect(statuses).toEqual({ code: 0, said: '200' })

@@ -10,7 +10,8 @@ export const configCommand: Command = {
   name: 'config',
   usage: 'winkms-exporter config check FILE | check-web FILE | schema | example',
   summary:
-    'check: all that is wrong with a file. check-web: the same for --web.config.file. schema: JSON Schema for editors. example: a file to start from.',
+    'What to write configurations by, and what is wrong with them. check: all that is wrong with a file. check-web: the same for --web.config.file. schema: JSON Schema for editors. example: a file to start from.',
+  operands: { check: 'file', 'check-web': 'file', schema: 'nothing', example: 'nothing' },
   flags: {},
 }
 

@@ -8,7 +8,11 @@ import { printable } from '../views/printable.ts'
 import type { Flag } from './options.ts'
 
 export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
-  'config.file': { value: 'FILE', help: 'the configuration (YAML); without it, hosts are found through DNS' },
+  'config.file': {
+    value: 'FILE',
+    kind: 'file',
+    help: 'the configuration (YAML); without it, hosts are found through DNS',
+  },
 }
 
 /** No file means every default: zero configuration. */

@@ -36,6 +36,7 @@ export const demoCommand: Command = {
     },
     'demo.write-config': {
       value: 'FILE',
+      kind: 'file',
       help: 'write the configuration of the estate there, for other commands',
     },
     'demo.control': {
@@ -43,7 +44,7 @@ export const demoCommand: Command = {
       help: 'a loopback address that takes orders to break and repair hosts while the demo runs',
     },
     ...LOG_FLAGS,
-    'log.level': { value: 'LEVEL', fallback: 'error', help: 'debug, info, warn or error' },
+    'log.level': { ...LOG_FLAGS['log.level'], fallback: 'error' },
   },
   notes: `while it runs, in another shell:
   winkms-exporter demo --demo.write-config=/tmp/demo.yml   (instead of plain demo)

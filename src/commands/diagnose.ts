@@ -25,6 +25,7 @@ export const diagnoseCommand: Command = {
   usage: 'winkms-exporter diagnose HOST... [flags]',
   summary:
     "One run of everything, now: Microsoft's decision tree for 0xC004F074 with the evidence, the cause and the remedy.",
+  operands: 'hosts',
   flags: {
     ...CONFIG_FLAG,
     domain: {
@@ -35,7 +36,11 @@ export const diagnoseCommand: Command = {
     port: { value: 'PORT', help: 'the KMS port of a host that the configuration does not have' },
     ...STORAGE_FLAG,
     json: { help: 'for programs' },
-    report: { value: 'FILE.html', help: 'write all of it to one HTML file too, to attach to a ticket' },
+    report: {
+      value: 'FILE.html',
+      kind: 'file',
+      help: 'write all of it to one HTML file too, to attach to a ticket',
+    },
     debug: { help: 'log what goes wrong by our own fault, to stderr' },
   },
   notes: 'exit: 0 every host serves, 1 one does not, 2 it could not be told, 64 wrong usage',

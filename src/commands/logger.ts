@@ -6,12 +6,13 @@ import { printable, printableJson } from '../views/printable.ts'
 import type { Context } from './context.ts'
 import { UsageError, type Arguments, type Flag } from './options.ts'
 
-export const LOG_FLAGS: Readonly<Record<string, Flag>> = {
-  'log.level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
-  'log.format': { value: 'FORMAT', fallback: 'logfmt', help: 'logfmt or json' },
-}
-
 const LEVELS = ['debug', 'info', 'warn', 'error']
+const FORMATS = ['logfmt', 'json']
+
+export const LOG_FLAGS = {
+  'log.level': { value: 'LEVEL', kind: LEVELS, fallback: 'info', help: 'debug, info, warn or error' },
+  'log.format': { value: 'FORMAT', kind: FORMATS, fallback: 'logfmt', help: 'logfmt or json' },
+} as const satisfies Readonly<Record<string, Flag>>
 
 /** `key=value`, quoted where needed; one line, whatever a peer put into a value. */
 export function logfmt(record: Readonly<Record<string, unknown>>): string {
@@ -35,8 +36,7 @@ function logfmtStream(write: (text: string) => void): DestinationStream {
 export function createLogger(level = 'info', format = 'logfmt', write: (text: string) => void): Log {
   if (!LEVELS.includes(level))
     throw new UsageError(`--log.level is one of ${LEVELS.join(', ')}, not "${level}"`)
-  if (format !== 'json' && format !== 'logfmt')
-    throw new UsageError(`--log.format is json or logfmt, not "${format}"`)
+  if (!FORMATS.includes(format)) throw new UsageError(`--log.format is json or logfmt, not "${format}"`)
   const stream: DestinationStream =
     format === 'json' ? { write: (line) => write(printableJson(line)) } : logfmtStream(write)
   return pino(

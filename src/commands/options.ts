@@ -2,9 +2,13 @@
 import { parseArgs } from 'node:util'
 import { didYouMean } from '../config/nearest.ts'
 
+/** What a value may be, for shells that complete it. Nothing is checked by it. */
+export type Kind = 'file' | 'folder' | readonly string[]
+
 export interface Flag {
   /** What stands for the value in help; a flag without is a switch. */
   readonly value?: string
+  readonly kind?: Kind
   readonly repeatable?: boolean
   readonly fallback?: string
   readonly help: string
@@ -16,6 +20,8 @@ export interface Command {
   readonly summary: string
   readonly flags: Readonly<Record<string, Flag>>
   readonly notes?: string
+  /** What stands beside flags: any number of hosts; or one of these words, and what comes after it. */
+  readonly operands?: 'hosts' | Readonly<Record<string, 'file' | 'nothing'>>
   /** A daemon: a hangup does not end it, and what it logs is never waited for. */
   readonly stays?: boolean
 }
@@ -32,8 +38,13 @@ export interface Arguments {
 
 const COMMON: Readonly<Record<string, Flag>> = { help: { help: 'show this help and exit' } }
 
+/** All flags that a command takes. */
+export function flagsOf(command: Command): Readonly<Record<string, Flag>> {
+  return { ...command.flags, ...COMMON }
+}
+
 export function parse(command: Command, argv: readonly string[]): Arguments {
-  const flags = { ...command.flags, ...COMMON }
+  const flags = flagsOf(command)
   const { tokens } = parseArgs({
     args: [...argv],
     strict: false,
@@ -80,18 +91,22 @@ export function parse(command: Command, argv: readonly string[]): Arguments {
   }
 }
 
-export function helpText({ usage, summary, flags, notes }: Command): string {
-  const rows = Object.entries({ ...flags, ...COMMON }).map(
-    ([name, { value, repeatable, fallback, help }]) => {
-      const left = `  --${name}${value === undefined ? '' : `=${value}`}`
-      const more = [
-        repeatable === true ? 'repeatable' : '',
-        fallback === undefined ? '' : `default ${fallback}`,
-      ]
-      const extra = more.filter((each) => each !== '').join('; ')
-      return { left, right: extra === '' ? help : `${help} (${extra})` }
-    },
-  )
+/** The first clause of the summary, for lists. */
+export function briefOf({ summary }: Command): string {
+  return summary.replace(/[.:].*$/s, '')
+}
+
+export function helpText(command: Command): string {
+  const { usage, summary, notes } = command
+  const rows = Object.entries(flagsOf(command)).map(([name, { value, repeatable, fallback, help }]) => {
+    const left = `  --${name}${value === undefined ? '' : `=${value}`}`
+    const more = [
+      repeatable === true ? 'repeatable' : '',
+      fallback === undefined ? '' : `default ${fallback}`,
+    ]
+    const extra = more.filter((each) => each !== '').join('; ')
+    return { left, right: extra === '' ? help : `${help} (${extra})` }
+  })
   const width = Math.max(...rows.map(({ left }) => left.length))
   const lines = rows.map(({ left, right }) => `${left.padEnd(width)}  ${right}`)
   return `usage: ${usage}\n\n${summary}\n\nflags:\n${lines.join('\n')}\n${notes === undefined ? '' : `\n${notes}\n`}`

@@ -1,12 +1,9 @@
 // argv → command; signals and exit codes. No logic. What the bundle gives out: loading it runs nothing yet.
-import { config, configCommand } from './config.ts'
+import { COMMANDS } from './commands.ts'
 import { EXIT, type Context } from './context.ts'
-import { demo, demoCommand } from './demo.ts'
-import { diagnose, diagnoseCommand } from './diagnose.ts'
-import { health, healthCommand } from './health.ts'
 import { watchLife } from './life.ts'
 import { createLineSink } from './line-sink.ts'
-import { helpText, UsageError, type Command } from './options.ts'
+import { helpText, UsageError } from './options.ts'
 import { serve, serveCommand } from './serve.ts'
 
 declare const __VERSION__: string | undefined
@@ -16,17 +13,6 @@ const build = {
   version: typeof __VERSION__ === 'string' ? __VERSION__ : 'source',
   revision: typeof __REVISION__ === 'string' ? __REVISION__ : 'unknown',
 }
-
-const COMMANDS: readonly (readonly [
-  Command,
-  (argv: readonly string[], context: Context) => number | Promise<number>,
-])[] = [
-  [serveCommand, serve],
-  [diagnoseCommand, diagnose],
-  [configCommand, config],
-  [healthCommand, health],
-  [demoCommand, demo],
-]
 
 /** Resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {

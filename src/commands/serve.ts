@@ -28,6 +28,7 @@ import { parseWebFlags, WEB_FLAGS, type WebSettings } from './web-flags.ts'
 export const STORAGE_FLAG: Readonly<Record<string, Flag>> = {
   'storage.path': {
     value: 'PATH',
+    kind: 'folder',
     fallback: 'data',
     help: 'where it is kept how far event logs were read; used only where Windows itself is asked',
   },
@@ -47,8 +48,9 @@ export const serveCommand: Command = {
       help: "watch only the hosts whose name falls to shard I of N (from 0), by Prometheus's hashmod",
     },
     ...LOG_FLAGS,
+    version: { help: 'show the version and exit' },
   },
-  notes: `other commands: diagnose, config, health, demo; winkms-exporter COMMAND --help says more
+  notes: `other commands: diagnose, config, health, demo, completion; winkms-exporter COMMAND --help says more
 signals: SIGHUP reloads the configuration, SIGTERM and SIGINT end the exporter; on Windows Ctrl-C, Ctrl-Break and closing
 the window end it, and only POST /-/reload reloads`,
 }

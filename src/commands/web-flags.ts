@@ -15,6 +15,7 @@ export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
   },
   'web.config.file': {
     value: 'FILE',
+    kind: 'file',
     help: "TLS, passwords, headers and rate limit, in the format of Prometheus's exporter toolkit",
   },
   'web.max-requests': {

@@ -1,9 +1,6 @@
 // Flags and their help, and the values that only some flags take. Pure: nothing is started.
 import { describe, expect, it } from 'vitest'
-import { configCommand } from '../../src/commands/config.ts'
-import { demoCommand } from '../../src/commands/demo.ts'
-import { diagnoseCommand } from '../../src/commands/diagnose.ts'
-import { healthCommand } from '../../src/commands/health.ts'
+import { commands } from '../../src/commands/commands.ts'
 import { helpText, parse, UsageError, type Command } from '../../src/commands/options.ts'
 import { serveCommand } from '../../src/commands/serve.ts'
 import { parseListenAddress, parseWebFlags } from '../../src/commands/web-flags.ts'
@@ -82,8 +79,6 @@ describe('parse', () => {
 })
 
 describe('help', () => {
-  const commands = [serveCommand, diagnoseCommand, configCommand, healthCommand, demoCommand]
-
   it.each(commands.map((command) => [command.name, command] as const))(
     'of %s names every flag, its value, its default and --help',
     (_name, command) => {

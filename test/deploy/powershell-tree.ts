@@ -31,6 +31,18 @@ export async function loadGrammar(): Promise<(text: string) => Node> {
   return (text) => parser.parse(text).rootNode
 }
 
+/** Where a script does not parse, by line. */
+export function faultsOf(node: Node): readonly string[] {
+  if (!node.hasError && !node.isMissing) return []
+  const own =
+    node.isError || node.isMissing
+      ? [
+          `line ${node.startPosition.row + 1}: ${node.isMissing ? `${node.type} is missing` : node.text.slice(0, 60)}`,
+        ]
+      : []
+  return [...own, ...node.children.flatMap(faultsOf)]
+}
+
 /** All nodes of these types, in the order of the text. */
 export function nodesOf(node: Node, ...types: readonly string[]): readonly Node[] {
   return [

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { QUERY_SCRIPT, REGISTRY_SCRIPT } from '../../src/io/windows/powershell.ts'
-import { loadGrammar, type Node } from './powershell-tree.ts'
+import { faultsOf, loadGrammar, type Node } from './powershell-tree.ts'
 
 const FOLDER = fileURLToPath(new URL('../../deploy/windows', import.meta.url))
 
@@ -22,17 +22,6 @@ let parse: (text: string) => Node
 beforeAll(async () => {
   parse = await loadGrammar()
 })
-
-function faultsOf(node: Node): readonly string[] {
-  if (!node.hasError && !node.isMissing) return []
-  const own =
-    node.isError || node.isMissing
-      ? [
-          `line ${node.startPosition.row + 1}: ${node.isMissing ? `${node.type} is missing` : node.text.slice(0, 60)}`,
-        ]
-      : []
-  return [...own, ...node.children.flatMap(faultsOf)]
-}
 
 describe('PowerShell that we ship', () => {
   it('is there', () => {

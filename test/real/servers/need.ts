@@ -15,19 +15,23 @@ const EXTRA_FOLDERS = [
 /** Programs and the Debian packages that bring them. */
 const PACKAGES = {
   amtool: 'prometheus-alertmanager',
+  bash: 'bash',
   buildah: 'buildah',
   catatonit: 'catatonit',
   cc: 'gcc',
   chronyd: 'chrony',
+  chroot: 'coreutils',
   conmon: 'conmon',
   crun: 'crun',
   curl: 'curl',
   dig: 'bind9-dnsutils',
   'dpkg-deb': 'dpkg',
+  fish: 'fish',
   ip: 'iproute2',
   knotd: 'knot',
   ldd: 'libc-bin',
   lintian: 'lintian',
+  mandoc: 'mandoc',
   mkfifo: 'coreutils',
   named: 'bind9',
   nft: 'nftables',
@@ -42,12 +46,14 @@ const PACKAGES = {
   promtool: 'prometheus',
   htpasswd: 'apache2-utils',
   'samba-dcerpcd': 'samba',
+  script: 'bsdutils',
   setpriv: 'util-linux',
   smbd: 'samba',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
   unshare: 'util-linux',
   yamllint: 'yamllint',
+  zsh: 'zsh',
 } as const
 
 export type Program = keyof typeof PACKAGES

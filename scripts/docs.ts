@@ -1,5 +1,5 @@
-// Writes docs/metrics.md, docs/winkms.schema.json, docs/runbooks/ and grafana/dashboards/ from the declarations, and what the
-// Helm chart has of them; with --check, says whether they agree.
+// Writes docs/metrics.md, docs/winkms.schema.json, docs/runbooks/, the manual page and grafana/dashboards/ from the
+// declarations, and what the Helm chart has of them; with --check, says whether they agree.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { configJsonSchema } from '../src/config/json-schema.ts'
 import { CAUSE_NAMES, fillIn, rowOf } from '../src/diagnosis/causes.ts'
@@ -9,6 +9,7 @@ import { SECTIONS } from '../src/views/catalogue.ts'
 import { createSelfMetrics } from '../src/views/prometheus.ts'
 import { chartFiles, strayChartFiles } from './chart.ts'
 import { dashboardFiles } from './dashboards.ts'
+import { manualFiles } from './manual.ts'
 import { ruleFiles } from './rules.ts'
 import { runbookFiles, strayRunbooks } from './runbooks.ts'
 
@@ -86,10 +87,14 @@ ${table(['finding', 'severity', 'meaning'], findings)}
 `
 }
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 const made: Readonly<Record<string, string>> = {
   ...runbookFiles(),
   ...(await dashboardFiles()),
   ...ruleFiles(),
+  ...manualFiles(version),
   'docs/metrics.md': await metricsPage(),
   'docs/winkms.schema.json': `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
 }

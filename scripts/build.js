@@ -88,10 +88,16 @@ const options = {
 // `npm pack` keeps the rights of files.
 process.umask(0o022)
 rmSync(dist, { recursive: true, force: true })
+// For the thread that src/server/bcrypt.ts starts: a text in the bundle.
+const bcrypt = await build({
+  ...options,
+  entryPoints: ['bcryptjs'],
+  outfile: 'dist/bcrypt.cjs',
+  write: false,
+})
 const bundles = [
   await build({ ...options, entryPoints: ['undici'], outfile: 'dist/undici.cjs' }),
-  // For the thread that src/server/bcrypt.ts starts.
-  await build({ ...options, entryPoints: ['bcryptjs'], outfile: 'dist/bcrypt.cjs' }),
+  bcrypt,
   await build({
     ...options,
     entryPoints: ['src/commands/run.ts'],
@@ -102,7 +108,7 @@ const bundles = [
     },
     footer: { js: '})' },
     define: {
-      __BCRYPT__: JSON.stringify('./bcrypt.cjs'),
+      __BCRYPT__: JSON.stringify(bcrypt.outputFiles[0].text),
       __VERSION__: JSON.stringify(version),
       __REVISION__: JSON.stringify(revision()),
       'import.meta.url': '__url',

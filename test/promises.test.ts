@@ -104,7 +104,9 @@ describe('package.json', () => {
       Record<string, string>
     >
     const versions = { ...manifest.dependencies, ...manifest.devDependencies }
-    expect(Object.entries(versions).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([])
+    expect(
+      Object.entries(versions).filter(([, version]) => !/^\d+\.\d+\.\d+(?:-alpha\.\d+)?$/.test(version)),
+    ).toEqual([])
   })
 
   it('has a lockfile that names no registry', () => {

@@ -3,12 +3,18 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 
-/** Where the bundle has the library; elsewhere it is the package. */
+/** The library's text, which the bundle has in it: the thread has nothing to load. Elsewhere it is the package. */
 declare const __BCRYPT__: string | undefined
 
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads')
-const { compareSync } = require(workerData)
+function library({ text, path }) {
+  if (text === undefined) return require(path)
+  const module = { exports: {} }
+  new Function('module', 'exports', 'require', text)(module, module.exports, require)
+  return module.exports
+}
+const { compareSync } = library(workerData)
 parentPort.on('message', ([password, hash]) => parentPort.postMessage(compareSync(password, hash)))
 `
 
@@ -32,8 +38,10 @@ export function createPasswords(): Passwords {
   }
 
   function start(): Worker {
-    const { resolve } = createRequire(import.meta.url)
-    const library = typeof __BCRYPT__ === 'string' ? resolve(__BCRYPT__) : resolve('bcryptjs')
+    const library =
+      typeof __BCRYPT__ === 'string'
+        ? { text: __BCRYPT__ }
+        : { path: createRequire(import.meta.url).resolve('bcryptjs') }
     const started = new Worker(THREAD, { eval: true, workerData: library, execArgv: [], env: {} })
     started.unref()
     started.on('message', (right: boolean) => waiting.shift()?.(right))

@@ -113,13 +113,17 @@ export function start(
   args: readonly string[],
   { before = [], node = [], env = {} }: Surroundings = {},
 ): Running {
-  const [command = '', ...rest] = [...before, process.execPath, ...node, MAIN, ...args]
-  const child = spawn(command, rest, {
-    cwd: ROOT,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  return startCommand([...before, process.execPath, ...node, MAIN, ...args], {
     env: { PATH: process.env['PATH'], LC_ALL: 'C', ...env },
   })
+}
+
+/** Any command, by its path, that is ended for certain like the built one. */
+export function startCommand(
+  [command = '', ...args]: readonly string[],
+  { cwd = ROOT, env }: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
+): Running {
+  const child = spawn(command, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env })
   const watch = guard('kill -s KILL -- "-$1"', String(child.pid ?? 'none'))
   const printed = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.out += text))

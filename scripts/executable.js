@@ -132,15 +132,15 @@ try {
     licences.push(`koffi\n\n${readFileSync(`${root}node_modules/koffi/LICENSE.txt`, 'utf8')}`)
   licences.push(`Node.js ${version}\n\n${nodeLicence()}`)
   writeFileSync(assets['LEGAL.txt'], licences.join(`\n${'-'.repeat(80)}\n\n`))
-  // Compiled code is the processor's.
-  if (makerArch === arch) {
+  // Compiled code is the processor's, and the system's.
+  if (makerArch === arch && process.platform === platform) {
     execFileSync(maker, ['--random-seed=1', `${root}scripts/compile.js`, folder], {
       env: {},
       stdio: 'inherit',
     })
     assets['winkms.cache'] = join(
       folder,
-      readdirSync(folder).find((name) => name === `winkms.${v8}-${arch}.cache`),
+      readdirSync(folder).find((name) => name === `winkms.${v8}-${platform}-${arch}.cache`),
     )
   }
   const config = {

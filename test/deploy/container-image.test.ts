@@ -194,7 +194,7 @@ describe('the image', () => {
     const script =
       "console.log(require('node:fs').readdirSync('/app/dist').filter((name) => name.endsWith('.cache')).join())"
     const caches = await podman('run', ...flags, '--entrypoint', '/nodejs/bin/node', image, '-e', script)
-    expect(caches.out.trim()).toBe(`winkms.${process.versions.v8}-${process.arch}.cache`)
+    expect(caches.out.trim()).toBe(`winkms.${process.versions.v8}-${process.platform}-${process.arch}.cache`)
   })
 })
 

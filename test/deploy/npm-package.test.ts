@@ -159,7 +159,7 @@ describe('the installed command', () => {
     expect(run(['config', 'example'], ['--no-lazy-feedback-allocation'])).toBe(exampleConfig)
     const dist = join(installed, 'winkms-exporter/dist')
     const [name = ''] = readdirSync(dist).filter((file) => file.endsWith('.cache'))
-    expect(name).toBe(`winkms.${process.versions.v8}-${process.arch}.cache`)
+    expect(name).toBe(`winkms.${process.versions.v8}-${process.platform}-${process.arch}.cache`)
     const code = readFileSync(join(dist, name))
     // Named after this V8, with the version that another one writes at its beginning; and by its own name.
     const other = Buffer.from(code)
@@ -167,7 +167,7 @@ describe('the installed command', () => {
     onTestFinished(() => writeFileSync(join(dist, name), code))
     for (const [file, content] of [
       [name, other],
-      ['winkms.0.0.0-node.0-x64.cache', code],
+      ['winkms.0.0.0-node.0-linux-x64.cache', code],
     ] as const) {
       rmSync(join(dist, name), { force: true })
       writeFileSync(join(dist, file), content)

@@ -219,6 +219,6 @@ describe('npm run docs -- --check', () => {
     for (const name of ['clock_skew', 'host_idle', 'of_old'])
       expect(says).toContain(`docs/runbooks/${name}.md`)
     expect(says).not.toContain('service_stopped')
-    expect(says).toContain('belongs to no runbook: docs/runbooks/of_old.md')
+    expect(says).toContain('belongs to nothing any more: docs/runbooks/of_old.md')
   }, 60_000)
 })

@@ -27,6 +27,13 @@ const LIB = `usr/lib/${NAME}`
 const DOC = `usr/share/doc/${NAME}`
 const SHARE = `usr/share/${NAME}`
 
+/** Where each shell looks for what it completes with. */
+const COMPLETIONS = [
+  ['bash', `usr/share/bash-completion/completions/${NAME}`],
+  ['zsh', `usr/share/zsh/vendor-completions/_${NAME}`],
+  ['fish', `usr/share/fish/vendor_completions.d/${NAME}.fish`],
+]
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 const { values: options } = parseArgs({
@@ -117,9 +124,9 @@ function addShared() {
   copy('deploy/prometheus/winkms.rules.yml', `${SHARE}/prometheus/winkms.rules.yml`)
   copyFolder('grafana/dashboards', `${SHARE}/grafana/dashboards`)
   copyFolder('docs/runbooks', `${SHARE}/runbooks`)
-  const page = `deploy/man/${NAME}.1`
-  if (existsSync(join(root, page)))
-    writeCompressed(`usr/share/man/man1/${NAME}.1`, readFileSync(join(root, page)))
+  writeCompressed(`usr/share/man/man1/${NAME}.1`, readFileSync(`${root}deploy/man/${NAME}.1`))
+  for (const [shell, place] of COMPLETIONS)
+    write(place, execFileSync(process.execPath, [`${root}dist/main.js`, 'completion', shell]))
 }
 
 function addService() {

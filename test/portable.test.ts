@@ -134,6 +134,7 @@ const ROWS: readonly Row[] = [
       'commands/diagnose.ts': 'reports it',
       'io/machine.ts': 'resolv.conf or the registry',
       'io/state-file.ts': 'moveOver()',
+      'io/systemd-sockets.ts': 'Linux only',
       'io/systemd.ts': 'Linux only',
       'io/windows/local.ts': 'Windows only',
       'io/windows/logon/gssapi.ts': 'not on Windows',

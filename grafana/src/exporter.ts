@@ -261,6 +261,48 @@ const machine = [
       },
     ],
   }),
+  lines({
+    id: 25,
+    title: 'Turned away',
+    description:
+      'Per minute: callers that were not let in, or asked too much, by why. Many of them are guessed passwords, a flood, or a scraper that is set up wrongly.',
+    width: 12,
+    height: 8,
+    unit: 'suffix:/min',
+    min: 0,
+    softMax: 1,
+    nothing: 'none so far',
+    queries: [
+      {
+        expr: `${MINUTE} * sum by (why) (${rateOf('winkms_exporter_http_refused_total')})`,
+        legend: '{{why}}',
+        properties: [shaded(WARNING)],
+      },
+    ],
+  }),
+  lines({
+    id: 26,
+    title: 'DNS: not believed, and asked again by TCP',
+    description:
+      'Per minute. Datagrams that answer nothing we asked are forged, late, or of a resolver that answers from elsewhere; after four of them TCP is asked.',
+    width: 12,
+    height: 8,
+    unit: 'suffix:/min',
+    min: 0,
+    softMax: 1,
+    nothing: 'none so far',
+    queries: [
+      {
+        expr: `${MINUTE} * sum by (instance) (${rateOf('winkms_exporter_dns_stray_answers_total')})`,
+        legend: 'not believed by {{instance}}',
+        properties: [shaded(WARNING)],
+      },
+      {
+        expr: `${MINUTE} * sum by (why) (${rateOf('winkms_exporter_dns_tcp_queries_total')})`,
+        legend: 'by TCP: {{why}}',
+      },
+    ],
+  }),
 ]
 
 export const exporter = dashboard({

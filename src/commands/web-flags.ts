@@ -53,7 +53,7 @@ export const WEB_FLAGS: Readonly<Record<string, Flag>> = {
   'probe.max-at-once': {
     value: 'NUMBER',
     fallback: '64',
-    help: 'how many hosts /probe asks at once; more get 503. A Prometheus that drives it needs hosts x seconds a probe / interval',
+    help: 'how many hosts /probe asks at once (a Prometheus that drives it: hosts x seconds a probe / interval); more get 503',
   },
   'probe.timeout-offset': {
     value: 'SECONDS',

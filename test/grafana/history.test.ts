@@ -75,6 +75,8 @@ const HISTORY: readonly Written[] = [
   ...both('winkms_exporter_probes_skipped_total', { probe: 'port', why: 'overlap' }, (time) =>
     Math.max(0, (time - MIDDLE) / 30),
   ),
+  ...both('winkms_exporter_http_refused_total', { why: 'password' }, (time) => Math.max(0, time - MIDDLE)),
+  ...both('winkms_exporter_dns_tcp_queries_total', { why: 'cut_off' }, (time) => Math.max(0, time - MIDDLE)),
 ]
 
 let history: History | undefined

@@ -117,7 +117,8 @@ export function headHtml(
   all: readonly Candidate[],
   site: Site,
 ): { readonly says: string; readonly html: string } {
-  const { tone, says } = headline(all)
+  const { tone, says: what } = headline(all)
+  const says = snapshot.shard === undefined ? what : `Shard ${h(snapshot.shard)}: ${what}`
   const items = besides(snapshot, domains, all, site).map((each) => `<li>${each}</li>`)
   const heading = `<h1 class="headline ${tone === 'good' && items.length > 0 ? 'warning' : tone}">${says}</h1>`
   return {

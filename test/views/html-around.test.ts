@@ -80,6 +80,8 @@ describe('the SRV records', () => {
     })
     expect(textOf(page)).toContain(`corp.example resolvers agree ${says}`)
     expect(page).not.toContain('No KMS host serves')
+    expect(textOf(page)).toMatch(/Shard 0\/3: (?:All|No|The|\d+ of \d+) /)
+    expect(page).toContain('<title>Shard 0/3: ')
   })
 
   it('have the worst domains first, and a bounded number of them', () => {

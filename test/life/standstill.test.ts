@@ -1,15 +1,13 @@
 // The schedule falls silent, and the process lives on: whoever asks hears that it is not healthy, systemd hears no more signs
 // of life, and what was measured is still answered.
-import { createInterface } from 'node:readline'
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, it, onTestFinished } from 'vitest'
 import { startRpc } from '../../src/lab/rpc.ts'
 import { build, get, until } from '../e2e/built.ts'
 import { need } from '../real/servers/need.ts'
 import { freePort } from '../real/servers/ports.ts'
 import { folderOf, hostsAt, metrics, serve, SOON_SECONDS } from './exporter.ts'
+import { listenAt } from './notify.ts'
 
 /** The schedule's timers never fire from one SIGUSR2 on; at the next, all that are owed. */
 const NO_TIMERS = `const after = setTimeout
@@ -35,18 +33,13 @@ it.skipIf(python === undefined)(
     const peer = await startRpc('kms', { address: '127.0.0.1', port })
     onTestFinished(() => peer.stop())
     const path = join(await folderOf(), 'notify')
-    const program = fileURLToPath(new URL('notify-socket.py', import.meta.url))
-    const systemd = spawn(python ?? '', [program, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-    onTestFinished(() => void systemd.kill('SIGKILL'))
-    const words: string[] = []
-    createInterface({ input: systemd.stdout }).on('line', (line) => words.push(line))
-    await until(SOON_SECONDS, 'it listens', () => words.shift())
+    const words = await listenAt(path, python ?? '')
 
     const exporter = await serve(hostsAt(port, 3, '1s', '1s'), {
       env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000000' },
       planted: NO_TIMERS,
     })
-    const pings = (): number => words.filter((word) => word.includes('WATCHDOG=1')).length
+    const pings = (): number => words.filter(({ text }) => text.includes('WATCHDOG=1')).length
     await until(SOON_SECONDS, 'it lives', () => (pings() >= 3 ? true : undefined))
     expect((await get(`${exporter.url}/-/healthy`))?.status).toBe(200)
 
@@ -56,7 +49,7 @@ it.skipIf(python === undefined)(
       return answer?.status === 503 ? answer : undefined
     })
     expect(sick.body).toMatch(/^what was due 3\d s ago has not begun\n$/)
-    await until(5, 'it says why', () => words.find((word) => /STATUS=what was due 3\d s ago/.test(word)))
+    await until(5, 'it says why', () => words.find(({ text }) => /STATUS=what was due 3\d s ago/.test(text)))
     const last = pings()
     await new Promise((resolve) => setTimeout(resolve, 2_500))
     expect(pings()).toBe(last)
@@ -68,7 +61,7 @@ it.skipIf(python === undefined)(
       pings() > last && (await get(`${exporter.url}/-/healthy`))?.status === 200 ? true : undefined,
     )
     expect(exporter.err()).toContain('the schedule goes on')
-    expect(words.some((word) => word.includes('STATUS=the schedule goes on'))).toBe(true)
+    expect(words.some(({ text }) => text.includes('STATUS=the schedule goes on'))).toBe(true)
   },
   120_000,
 )

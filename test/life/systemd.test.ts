@@ -1,31 +1,13 @@
 // What systemd hears of the exporter: by a socket like its own, and by a real systemd that runs it as a service.
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { build, get, until } from '../e2e/built.ts'
 import { need } from '../real/servers/need.ts'
 import { begin, folderOf, NOTHING, ready, serve, SOON_SECONDS } from './exporter.ts'
-
-interface Word {
-  readonly pid: number
-  readonly text: string
-}
+import { listenAt } from './notify.ts'
 
 beforeAll(build)
-
-/** Returns what has been said to it so far, which grows. */
-async function listenAt(path: string, python: string): Promise<readonly Word[]> {
-  const program = fileURLToPath(new URL('notify-socket.py', import.meta.url))
-  const child = spawn(python, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const words: Word[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => words.push(JSON.parse(line) as Word))
-  await until(SOON_SECONDS, 'it listens', () => words.shift())
-  return words
-}
 
 const WITHOUT_KOFFI = `const { Module } = require('node:module')
 const load = Module._load

@@ -86,7 +86,7 @@ interface OwnClock {
   readonly interval: Interval | undefined
   readonly evidence: readonly Evidence[]
   /** Why true time is open although references have answered: then no host can be called wrong. */
-  readonly open: string | undefined
+  readonly open?: string | undefined
   readonly finding: Finding<Cause>
 }
 
@@ -113,17 +113,15 @@ function judgeOwnClock({ references }: HostEvidence, holds: Holds): OwnClock {
         : 'no reference clock answers')
     return { interval, evidence, open, finding: cannotTell(cause, missing, { for: evidence }) }
   }
-  const open = undefined
   switch (beyond(interval, EXPORTER_CLOCK_LIMIT_SECONDS)) {
     case 'beyond':
-      return { interval, evidence, open, finding: named(cause, evidence) }
+      return { interval, evidence, finding: named(cause, evidence) }
     case 'within':
-      return { interval, evidence, open, finding: ruledOut(cause, evidence) }
+      return { interval, evidence, finding: ruledOut(cause, evidence) }
     case 'straddles':
       return {
         interval,
         evidence,
-        open,
         finding: cannotTell(cause, 'the references are too uncertain', { for: evidence }),
       }
   }

@@ -16,7 +16,7 @@ import {
 } from '../protocol/dns.ts'
 import type { Clock } from './clock.ts'
 import { createDeadline, type Deadline } from './deadline.ts'
-import { connect, exchange } from './tcp.ts'
+import { dial, exchange } from './tcp.ts'
 import { Doubtful, type UdpPool } from './udp-pool.ts'
 
 export interface Question {
@@ -65,9 +65,9 @@ export function createAsker(pool: UdpPool, clock: Clock): Asker {
   ): Promise<DnsReply> {
     overTcp[why]++
     try {
-      const connection = await connect(server, deadline, clock)
+      const line = await dial(server, deadline, clock)
       const request = wrapTcp(encodeQuery(question))
-      const answer = await exchange(connection, request, frameDnsTcp, deadline, clock)
+      const answer = await exchange(line, request, frameDnsTcp, deadline, clock)
       return decodeReply(unwrapTcp(answer.bytes), question)
     } catch (error) {
       if (error instanceof ProbeFailure) throw error

@@ -6,7 +6,7 @@ import { createResolver, type Resolver } from './dns.ts'
 import type { HttpPeer, HttpSession } from './http.ts'
 import { createStateStore, type StateProblem, type StateStore } from './state.ts'
 import { createWinrmPool, type WinrmPool } from './windows/winrm.ts'
-import { connect, exchange, type Answer, type Connection, type Frame } from './tcp.ts'
+import { dial, exchange, type Answer, type Frame, type Line } from './tcp.ts'
 import { createUdpPool } from './udp-pool.ts'
 import { askOnce, type Accept, type Reply } from './udp.ts'
 
@@ -15,8 +15,8 @@ export interface Io {
   readonly dns: Resolver
   readonly winrm: WinrmPool
   readonly state: StateStore
-  connect(endpoint: Endpoint, deadline: Deadline): Promise<Connection>
-  exchange(connection: Connection, request: Uint8Array, frame: Frame, deadline: Deadline): Promise<Answer>
+  dial(endpoint: Endpoint, deadline: Deadline): Promise<Line>
+  exchange(line: Line, request: Uint8Array, frame: Frame, deadline: Deadline): Promise<Answer>
   askUdp<T>(endpoint: Endpoint, request: Uint8Array, accept: Accept<T>, deadline: Deadline): Promise<Reply<T>>
   openHttp(peer: HttpPeer, deadline: Deadline): Promise<HttpSession>
   close(): void
@@ -39,8 +39,8 @@ export function createIo({ clock = systemClock, stateDirectory, onStateProblem }
     dns,
     winrm,
     state: createStateStore(stateDirectory, onStateProblem),
-    connect: (endpoint, deadline) => connect(endpoint, deadline, clock),
-    exchange: (connection, request, frame, deadline) => exchange(connection, request, frame, deadline, clock),
+    dial: (endpoint, deadline) => dial(endpoint, deadline, clock),
+    exchange: (line, request, frame, deadline) => exchange(line, request, frame, deadline, clock),
     askUdp: (endpoint, request, accept, deadline) => askOnce(endpoint, request, accept, deadline, clock),
     async openHttp(peer, deadline) {
       const { openHttp } = await import('./http.ts')

@@ -1,6 +1,6 @@
 // TCP: connect once, say one thing, read one framed answer. No retry, no happy eyeballs: a probe that hides a
 // half-broken host behind a second attempt hides what it was asked to find.
-import { Socket } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { ProbeFailure } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
 import { now, type Clock, type Moment } from './clock.ts'
@@ -11,6 +11,9 @@ const NOTHING = new Uint8Array(0)
 /** No answer that we ask for over plain TCP is longer. */
 const MOST_BYTES = 128 * 1024
 
+/** What comes over any socket that is not read as a stream comes in here, and is copied before more can come. */
+const landing = Buffer.allocUnsafeSlow(64 * 1024)
+
 export interface Connection {
   readonly endpoint: Endpoint
   readonly socket: Socket
@@ -18,6 +21,18 @@ export interface Connection {
   readonly connectSeconds: number
   /** From now on the socket outlives the deadline. */
   readonly release: () => void
+}
+
+/** A connection for one exchange. */
+export interface Line extends Connection {
+  readonly inbox: Inbox
+}
+
+interface Inbox {
+  /** The bytes hold until it returns. */
+  take: ((bytes: Uint8Array) => void) | undefined
+  /** From a peer that speaks unasked; what it says beyond that waits in the kernel. */
+  early: Uint8Array
 }
 
 export interface Answer {
@@ -31,18 +46,44 @@ export type Frame = (bytesSoFar: Uint8Array) => number
 
 /** Rejects with ProbeFailure `connect_*`, or `timeout` where no time was left to try. The deadline closes the socket. */
 export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): Promise<Connection> {
+  const { address, port } = endpoint
+  return opened(endpoint, deadline, clock, undefined, () => createConnection(port, address))
+}
+
+/** The same for one exchange: without a stream and buffers for each socket, of which most are read once, a hundred bytes. */
+export function dial(endpoint: Endpoint, deadline: Deadline, clock: Clock): Promise<Line> {
+  const { address: host, port } = endpoint
+  const inbox: Inbox = { take: undefined, early: NOTHING }
+  const callback = (length: number): boolean => {
+    const bytes = landing.subarray(0, length)
+    if (inbox.take === undefined) inbox.early = Buffer.from(bytes)
+    else inbox.take(bytes)
+    return inbox.take !== undefined
+  }
+  const onread = { buffer: landing, callback }
+  return opened(endpoint, deadline, clock, inbox, () => createConnection({ host, port, onread }))
+}
+
+function opened<I>(
+  endpoint: Endpoint,
+  deadline: Deadline,
+  clock: Clock,
+  inbox: I,
+  open: () => Socket,
+): Promise<Connection & { readonly inbox: I }> {
   return new Promise((resolve, reject) => {
     if (deadline.ended) {
       reject(new ProbeFailure('timeout', `${formatEndpoint(endpoint)}: no time was left to connect`))
       return
     }
-    const socket = new Socket()
     const startedAt = clock.monotonicSeconds()
+    const socket = open()
     let connected = false
     socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
     socket.on('connect', () => {
       connected = true
-      resolve({ endpoint, socket, connectSeconds: clock.monotonicSeconds() - startedAt, release: letGo })
+      const connectSeconds = clock.monotonicSeconds() - startedAt
+      resolve({ endpoint, socket, connectSeconds, release: letGo, inbox })
     })
     const letGo = deadline.own((ending) => {
       socket.destroy()
@@ -56,7 +97,6 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
       )
     })
     socket.on('close', letGo)
-    socket.connect(endpoint.port, endpoint.address)
   })
 }
 
@@ -66,7 +106,7 @@ export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): P
  * or `too_large`, or with whatever `frame` throws.
  */
 export function exchange(
-  { socket, endpoint }: Connection,
+  { socket, endpoint, inbox }: Line,
   request: Uint8Array,
   frame: Frame,
   deadline: Deadline,
@@ -97,7 +137,7 @@ export function exchange(
     const onData = (chunk: Uint8Array): void => {
       if (over) return
       // Most answers come in one piece.
-      if (length === 0) buffer = chunk
+      if (length === 0) buffer = Buffer.from(chunk)
       else if (length + chunk.length > buffer.length) {
         const grown = new Uint8Array(
           Math.min(MOST_BYTES * 2, Math.max(buffer.length * 2, length + chunk.length)),
@@ -105,7 +145,7 @@ export function exchange(
         grown.set(buffer.subarray(0, length))
         buffer = grown
       }
-      if (buffer !== chunk) buffer.set(chunk.subarray(0, buffer.length - length), length)
+      if (length > 0) buffer.set(chunk.subarray(0, buffer.length - length), length)
       length = Math.min(buffer.length, length + chunk.length)
       try {
         const wanted = frame(buffer.subarray(0, length))
@@ -134,8 +174,10 @@ export function exchange(
       onEnd()
       return
     }
-    socket.on('error', onError).on('end', onEnd).on('close', onEnd).on('data', onData)
+    socket.on('error', onError).on('end', onEnd).on('close', onEnd)
+    inbox.take = onData
     socket.write(request)
+    if (inbox.early.length > 0) onData(inbox.early)
     socket.resume()
   })
 }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Host } from '../config/targets.ts'
 import { within } from '../io/deadline.ts'
-import type { Connection } from '../io/tcp.ts'
+import type { Line } from '../io/tcp.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
 import type { Emit, Metric } from '../model/metric.ts'
 import { decodeBindAnswer, encodeBind, frameRpc, KMS_INTERFACE, type BindAnswer } from '../protocol/dcerpc.ts'
@@ -78,11 +78,11 @@ interface Bound {
   readonly says: string
 }
 
-async function bind(connection: Connection, visit: Visit): Promise<Bound> {
+async function bind(line: Line, visit: Visit): Promise<Bound> {
   const control = { uuid: randomUUID(), major: 1, minor: 0 }
   const request = encodeBind({ callId: CALL_ID, interfaces: [KMS_INTERFACE, control] })
   try {
-    const answer = await visit.io.exchange(connection, request, frameRpc, visit.deadline)
+    const answer = await visit.io.exchange(line, request, frameRpc, visit.deadline)
     const bindSeconds = answer.received.monotonicSeconds - answer.sent.monotonicSeconds
     const { listener, says } = judge(decodeBindAnswer(answer.bytes, CALL_ID))
     return { listener, bindSeconds, says }
@@ -106,17 +106,17 @@ async function tryAddress(
 ): Promise<AddressOutcome> {
   const inDns = dns?.includes(address)
   const expected = host.addresses?.includes(address)
-  let connection: Connection
+  let line: Line
   try {
-    connection = await visit.io.connect({ address, port: host.port }, visit.deadline)
+    line = await visit.io.dial({ address, port: host.port }, visit.deadline)
   } catch (error) {
     if (!(error instanceof ProbeFailure) || !error.reason.startsWith('connect_')) throw error
     const says = CONNECT_SAYS[error.reason] ?? error.message
     return { address, inDns, expected, connectFailure: error.reason, says }
   }
   visit.enter('bind')
-  const { connectSeconds } = connection
-  const { listener, bindSeconds, says } = await bind(connection, visit)
+  const { connectSeconds } = line
+  const { listener, bindSeconds, says } = await bind(line, visit)
   return { address, inDns, expected, connectSeconds, listener, bindSeconds, says }
 }
 

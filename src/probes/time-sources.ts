@@ -51,8 +51,8 @@ function randomGuid(): Uint8Array {
 
 /** MS-SMB2 2.2.4: SystemTime in the answer to NEGOTIATE, before any authentication. */
 export async function askSmb2(endpoint: Endpoint, io: Io, deadline: Deadline): Promise<Interval> {
-  const connection = await io.connect(endpoint, deadline)
-  const answer = await io.exchange(connection, encodeNegotiate(randomGuid()), frameNbss, deadline)
+  const line = await io.dial(endpoint, deadline)
+  const answer = await io.exchange(line, encodeNegotiate(randomGuid()), frameNbss, deadline)
   const { status, systemTimeSeconds } = decodeNegotiate(answer.bytes)
   if (systemTimeSeconds === undefined) {
     throw new ProbeFailure('protocol_error', `SMB2 NEGOTIATE gives no time (status 0x${status.toString(16)})`)

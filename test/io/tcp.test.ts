@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/io/clock.ts'
-import { connect, exchange, type Answer, type Frame } from '../../src/io/tcp.ts'
+import { connect, dial, exchange, type Answer, type Frame } from '../../src/io/tcp.ts'
 import { startBadPeer, type BadTcpPeer } from '../../src/lab/bad-peer.ts'
 import { startFiltered } from '../../src/lab/filtered.ts'
 import { MalformedMessage } from '../../src/model/failure.ts'
@@ -28,7 +28,7 @@ const bad = (kind: BadTcpPeer) => during(startBadPeer(kind, LOOPBACK, { dripMill
 
 async function ask(endpoint: Endpoint, frame: Frame, seconds = AMPLE_SECONDS): Promise<Answer> {
   const deadline = deadlineOf(seconds)
-  const connection = await connect(endpoint, deadline, systemClock)
+  const connection = await dial(endpoint, deadline, systemClock)
   return exchange(connection, HELLO, frame, deadline, systemClock)
 }
 
@@ -132,6 +132,38 @@ describe('an exchange', () => {
     expect(Buffer.from((await ask(peer, lengthFirst)).bytes)).toEqual(Buffer.from('\x03ab'))
   })
 
+  it('takes what a peer says before it is asked for the beginning of its answer', async () => {
+    let ours: Socket | undefined
+    const peer = await tcpPeer((socket) => void (ours = socket).write('\x06he'))
+    const deadline = deadlineOf(AMPLE_SECONDS)
+    const line = await dial(peer, deadline, systemClock)
+    await vi.waitFor(() => expect(line.inbox.early).toHaveLength(3))
+    // This, too, before anybody listens: it stays where it is.
+    ours?.write('llo')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(line.inbox.early).toHaveLength(3)
+    const { bytes } = await exchange(line, HELLO, lengthFirst, deadline, systemClock)
+    expect(Buffer.from(bytes).toString()).toBe('\x06hello')
+  })
+
+  it('does not mix what comes at the same time from many', async () => {
+    const peers = Array.from({ length: 60 }, async (_, index) => {
+      const message = Buffer.alloc(30 + index, index)
+      message[0] = message.length
+      return { message, peer: await tcpPeer((socket) => void trickle(socket, message)) }
+    })
+    const answers = await Promise.all(
+      peers.map(async (each) => {
+        const { message, peer } = await each
+        const { bytes } = await ask(peer, lengthFirst)
+        // Looked at only after all others have had a turn.
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        return Buffer.from(bytes).equals(message)
+      }),
+    )
+    expect(new Set(answers)).toEqual(new Set([true]))
+  })
+
   it.each([
     ['answered', '\x03ab', true],
     ['not answered in full', '\x09ab', false],
@@ -143,7 +175,7 @@ describe('an exchange', () => {
       if (!answered) socket.end()
     })
     const deadline = deadlineOf(AMPLE_SECONDS)
-    const connection = await connect(peer, deadline, systemClock)
+    const connection = await dial(peer, deadline, systemClock)
     const attempt = exchange(connection, HELLO, lengthFirst, deadline, systemClock)
     expect(
       await attempt.then(
@@ -159,7 +191,7 @@ describe('an exchange', () => {
   it('does not begin once the deadline has ended', async () => {
     const peer = await tcpPeer(() => {})
     const deadline = deadlineOf(AMPLE_SECONDS)
-    const connection = await connect(peer, deadline, systemClock)
+    const connection = await dial(peer, deadline, systemClock)
     deadline.close()
     const attempt = exchange(connection, HELLO, lengthFirst, deadline, systemClock)
     expect(await reasonOf(attempt)).toBe('timeout')
@@ -192,7 +224,7 @@ describe('an exchange', () => {
       let ours: Socket | undefined
       const peer = await tcpPeer((socket) => (ours = socket), { allowHalfOpen: true })
       const deadline = deadlineOf(AMPLE_SECONDS)
-      const connection = await connect(peer, deadline, systemClock)
+      const connection = await dial(peer, deadline, systemClock)
       await vi.waitFor(() => expect(ours).toBeDefined())
       const gone = new Promise((resolve) =>
         connection.socket.resume().on('end', resolve).on('close', resolve),
@@ -240,7 +272,7 @@ it('the deadline takes every socket with it', async () => {
   })
   const deadline = deadlineOf(AMPLE_SECONDS)
   const outcomes = await Promise.all(
-    Array.from({ length: 10 }, async () => connect(peer, deadline, systemClock)),
+    Array.from({ length: 10 }, async () => dial(peer, deadline, systemClock)),
   )
   const waiting = outcomes.map((connection) =>
     exchange(connection, HELLO, lengthFirst, deadline, systemClock).then(

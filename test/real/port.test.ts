@@ -60,9 +60,9 @@ async function bindTo(
   const io = createIo()
   const deadline = createDeadline(5)
   try {
-    const connection = await io.connect(server, deadline)
+    const line = await io.dial(server, deadline)
     const request = encodeBind({ callId, interfaces })
-    const { bytes } = await io.exchange(connection, request, frameRpc, deadline)
+    const { bytes } = await io.exchange(line, request, frameRpc, deadline)
     return decodeBindAnswer(bytes, callId)
   } finally {
     deadline.close()

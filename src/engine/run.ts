@@ -79,7 +79,8 @@ export async function run(
     endedAtSeconds: clock.wallSeconds(),
     endedAtMonotonicSeconds,
     durationSeconds: endedAtMonotonicSeconds - begin,
-    stages,
+    // An array that grew has room for many more, and this one is kept.
+    stages: stages.slice(),
     ...outcome,
   })
 }

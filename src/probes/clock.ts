@@ -151,8 +151,9 @@ export const clock: Probe<'clock', HostTarget, ClockReading> = {
       throw new ProbeFailure(worthiest(failures), details)
     }
     const rank = (source: string): number => sources.findIndex((each) => each === source)
-    samples.sort((a, b) => rank(a.source) - rank(b.source))
-    return { address, samples, failures }
+    // Copies: arrays that grew have room for many more, and these are kept.
+    const sorted = samples.toSorted((a, b) => rank(a.source) - rank(b.source))
+    return { address, samples: sorted, failures: failures.slice() }
   },
 
   metrics: offsetMetrics((reading: ClockReading) => reading.samples),

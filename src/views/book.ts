@@ -24,6 +24,7 @@ interface Page {
 }
 
 interface Shelf {
+  readonly number: number
   readonly family: Family
   readonly heads: Readonly<Record<Format, Uint8Array>>
   readonly pages: Page[]
@@ -32,19 +33,43 @@ interface Shelf {
   taken: number
 }
 
-/** What an owner said last, sample by sample; a block is what it said in one family in one go. */
-interface Account {
-  readonly shelves: Shelf[]
-  readonly blocks: number[]
-  readonly pairs: string[]
+/** Into which families an owner speaks, and how often: alike for thousands of them. */
+interface Shape {
+  /** Of each block: what an owner said in one family in one go. */
+  readonly shelves: readonly Shelf[]
   /** The first sample of each block, and at the end the number of samples. */
-  readonly firsts: number[]
+  readonly firsts: readonly number[]
+}
+
+/** What an owner said last, sample by sample. */
+interface Account {
+  readonly shape: Shape
+  readonly blocks: readonly number[]
+  /** Of each block; a single one where all have the same. */
+  readonly pairs: readonly string[]
   readonly values: number[]
   /** Of each sample in turn: its values of the labels that are not the target's own. */
-  readonly words: string[]
+  readonly words: readonly string[]
   /** Where the number stands in its block, and how long it is, as one integer. */
   readonly places: number[]
 }
+
+/** Of what many have alike, one is kept. The latest are remembered: what is said alike is mostly said close together. */
+function createCommons<T>(): (key: string, one: T) => T {
+  const known = new Map<string, T>()
+  return (key, one) => {
+    const common = known.get(key) ?? one
+    known.delete(key)
+    known.set(key, common)
+    if (known.size > MOST_REMEMBERED) {
+      const [oldest = key] = known.keys()
+      known.delete(oldest)
+    }
+    return common
+  }
+}
+
+const MOST_REMEMBERED = 256
 
 /** A number takes at most 25 characters. */
 const LENGTHS = 64
@@ -111,7 +136,8 @@ function freeBlock(shelf: Shelf, block: number): void {
 }
 
 function writeNumber(account: Account, block: number, sample: number, value: number): void {
-  const shelf = account.shelves[block]
+  const { shelves, firsts } = account.shape
+  const shelf = shelves[block]
   const number = account.blocks[block]
   const place = account.places[sample]
   if (shelf === undefined || number === undefined || place === undefined) return
@@ -124,7 +150,7 @@ function writeNumber(account: Account, block: number, sample: number, value: num
   if (text.length !== length) {
     resize(page, slot, at, length, text.length)
     account.places[sample] = at * LENGTHS + text.length
-    const end = account.firsts[block + 1] ?? 0
+    const end = firsts[block + 1] ?? 0
     for (let later = sample + 1; later < end; later += 1)
       account.places[later] = (account.places[later] ?? 0) + (text.length - length) * LENGTHS
   }
@@ -138,15 +164,17 @@ function wordCount({ type, labels }: Family, own: number): number {
 
 export function createBook(families: readonly Family[]): Book {
   const shelves = new Map(
-    families.map((family): [string, Shelf] => {
+    families.map((family, number): [string, Shelf] => {
       const heads = {
         text: Buffer.from(headLines(family, 'text')),
         openmetrics: Buffer.from(headLines(family, 'openmetrics')),
       }
-      return [family.name, { family, heads, pages: [], free: [], taken: 0 }]
+      return [family.name, { number, family, heads, pages: [], free: [], taken: 0 }]
     }),
   )
   const accounts = new Map<string, Account>()
+  const commonShape = createCommons<Shape>()
+  const commonWords = createCommons<readonly string[]>()
 
   const shelfOf = (name: string): Shelf => {
     const shelf = shelves.get(name)
@@ -156,6 +184,7 @@ export function createBook(families: readonly Family[]): Book {
 
   /** Writes the numbers that are new; false as soon as anything but a number is. */
   function amend(account: Account, tell: Tell): boolean {
+    const { shape } = account
     let same = true
     let sample = 0
     let block = 0
@@ -165,8 +194,8 @@ export function createBook(families: readonly Family[]): Book {
     let words: number
     const emit: Emit = (value, ...values) => {
       if (value === undefined || !same) return
-      if (sample === account.firsts[block + 1]) block += 1
-      if (account.shelves[block] !== shelf || account.pairs[block] !== pairs) {
+      if (sample === shape.firsts[block + 1]) block += 1
+      if (shape.shelves[block] !== shelf || (account.pairs[block] ?? account.pairs[0]) !== pairs) {
         same = false
         return
       }
@@ -195,15 +224,13 @@ export function createBook(families: readonly Family[]): Book {
 
   /** Writes all of it. A family keeps its place, lest a scrape under way find it twice. */
   function write(owner: string, before: Account | undefined, tell: Tell): void {
-    const account: Account = {
-      shelves: [],
-      blocks: [],
-      pairs: [],
-      firsts: [],
-      values: [],
-      words: [],
-      places: [],
-    }
+    const spoken: Shelf[] = []
+    const blocks: number[] = []
+    const pairs: string[] = []
+    const firsts: number[] = []
+    const values: number[] = []
+    const words: string[] = []
+    const places: number[] = []
     const texts: string[] = []
     let shelf: Shelf
     let length = 0
@@ -212,22 +239,22 @@ export function createBook(families: readonly Family[]): Book {
       for (const metric of metrics) {
         shelf = shelfOf(metric.name)
         let text = ''
-        const words = wordCount(metric, head.count)
-        const emit: Emit = (value, ...values) => {
+        const count = wordCount(metric, head.count)
+        const emit: Emit = (value, ...own) => {
           if (value === undefined) return
           if (text === '') {
-            account.shelves.push(shelf)
-            account.pairs.push(head.pairs)
-            account.firsts.push(account.values.length)
+            spoken.push(shelf)
+            pairs.push(head.pairs)
+            firsts.push(values.length)
             length = 0
           }
-          const prefix = samplePrefix(metric, head, values)
+          const prefix = samplePrefix(metric, head, own)
           const number = numberText(Number(value))
           length += Buffer.byteLength(prefix)
-          account.places.push(length * LENGTHS + number.length)
+          places.push(length * LENGTHS + number.length)
           length += number.length + 1
-          account.values.push(Number(value))
-          for (let index = 0; index < words; index += 1) account.words.push(values[index] ?? '')
+          values.push(Number(value))
+          for (let index = 0; index < count; index += 1) words.push(own[index] ?? '')
           text += `${prefix}${number}\n`
         }
         metric.samples(reading, emit, subject)
@@ -235,29 +262,32 @@ export function createBook(families: readonly Family[]): Book {
       }
     }
     tell(say)
-    account.firsts.push(account.values.length)
+    firsts.push(values.length)
     const left = new Map<Shelf, number[]>()
-    for (const [index, each] of (before?.shelves ?? []).entries()) {
+    for (const [index, each] of (before?.shape.shelves ?? []).entries()) {
       const block = before?.blocks[index]
       if (block !== undefined) left.set(each, [...(left.get(each) ?? []), block])
     }
     for (const [index, text] of texts.entries()) {
-      const own = account.shelves[index]
+      const own = spoken[index]
       if (own === undefined) continue
       const block = left.get(own)?.shift() ?? takeBlock(own)
-      account.blocks.push(block)
+      blocks.push(block)
       writeBlock(own, block, text)
     }
-    for (const [each, blocks] of left) for (const block of blocks) freeBlock(each, block)
+    for (const [each, free] of left) for (const block of free) freeBlock(each, block)
+    const [one] = pairs
     // Arrays that grew by `push` are half empty.
     accounts.set(owner, {
-      shelves: account.shelves.slice(),
-      blocks: account.blocks.slice(),
-      pairs: account.pairs.slice(),
-      firsts: account.firsts.slice(),
-      values: account.values.slice(),
-      words: account.words.slice(),
-      places: account.places.slice(),
+      shape: commonShape(`${spoken.map(({ number }) => number).join()} ${firsts.join()}`, {
+        shelves: spoken.slice(),
+        firsts: firsts.slice(),
+      }),
+      blocks: blocks.slice(),
+      pairs: pairs.every((each) => each === one) ? pairs.slice(0, 1) : pairs.slice(),
+      values: values.slice(),
+      words: commonWords(JSON.stringify(words), words.slice()),
+      places: places.slice(),
     })
   }
 
@@ -269,7 +299,7 @@ export function createBook(families: readonly Family[]): Book {
     delete(owner) {
       const account = accounts.get(owner)
       accounts.delete(owner)
-      for (const [index, shelf] of (account?.shelves ?? []).entries()) {
+      for (const [index, shelf] of (account?.shape.shelves ?? []).entries()) {
         const block = account?.blocks[index]
         if (block !== undefined) freeBlock(shelf, block)
       }

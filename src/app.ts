@@ -21,7 +21,7 @@ import { ownedBy, toldBy, type Shard } from './engine/shard.ts'
 import { createStore } from './engine/store.ts'
 import type { Cause } from './diagnosis/causes.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
-import { renewed } from './diagnosis/renew.ts'
+import { giveTime, renewed, weighsTheSame } from './diagnosis/renew.ts'
 import { asksHost } from './diagnosis/evidence.ts'
 import { createDeadline, createEnd, heldTo } from './io/deadline.ts'
 import type { Io } from './io/io.ts'
@@ -145,6 +145,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
   function concern(result: Result, before: Result | undefined): void {
     switch (result.probe as ProbeName) {
       case 'port':
+        return concernPort(result as ResultOf<'port'>, before as ResultOf<'port'> | undefined)
       case 'clock':
       case 'service':
       case 'licensing':
@@ -174,6 +175,14 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         sayWhatIsMissing()
       }
     }
+  }
+
+  function concernPort(result: ResultOf<'port'>, before: ResultOf<'port'> | undefined): void {
+    const known = diagnoses.get(result.target.key)
+    if (known === undefined || before === undefined || !weighsTheSame(before, result))
+      return touch([result.target.key])
+    giveTime(known.diagnosis, result)
+    noteHistory(known.diagnosis)
   }
 
   /** Once everything has been asked and nobody is found, somebody who only sees the log has to be told too. */
@@ -225,12 +234,17 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
         sinceSeconds: same && before ? before.sinceSeconds : io.clock.wallSeconds(),
       })
     book.set(`diagnosis/${name}`, tellDiagnosis(diagnosis))
-    history.note(name, observe(diagnosis, store.latest('port', name), store.latest('licensing', name)))
+    noteHistory(diagnosis)
     const causes = namedCauses(diagnosis)
     if (same && causes.join() === namedCauses(before?.diagnosis).join()) return
     if (diagnosis.serving === false) log.warn({ host: name, causes }, 'the host does not serve')
     else if (diagnosis.serving === true)
       log.info({ host: name, ...(causes.length > 0 && { causes }) }, 'the host serves')
+  }
+
+  function noteHistory(diagnosis: Diagnosis): void {
+    const { name } = diagnosis.host
+    history.note(name, observe(diagnosis, store.latest('port', name), store.latest('licensing', name)))
   }
 
   function replan(): void {

@@ -185,6 +185,27 @@ describe('a reload', () => {
   })
 })
 
+describe('a host whose port answers as before', () => {
+  it('is judged by the latest answer all the same', async () => {
+    const host = `name: a.corp.example, connect_to: ${KMS[0]}`
+    const port = `port: { schedule: 1s, timeout: 1s }`
+    const daemon = startDaemon(configOf(`domains: []\nhosts: [{ ${host}, probes: { ${port} } }]`))
+    const times = new Set<number>()
+    await until(SOON_SECONDS, 'it is asked four times', async () => {
+      const [{ diagnosis, results } = { diagnosis: undefined, results: [] }] = daemon.snapshot().hosts
+      const asked = results.find(({ probe }) => probe === 'port')
+      if (diagnosis === undefined || asked === undefined) return undefined
+      times.add(asked.endedAtSeconds)
+      const cited = diagnosis.findings
+        .flatMap((finding) => [...finding.for, ...finding.against])
+        .filter(({ source }) => source === 'port a.corp.example')
+      expect(cited.length).toBeGreaterThan(3)
+      expect(new Set(cited.map(({ atSeconds }) => atSeconds))).toEqual(new Set([asked.endedAtSeconds]))
+      return times.size >= 4 ? true : undefined
+    })
+  })
+})
+
 describe('hosts that only SRV records name', () => {
   const SRV = '_vlmcs._tcp.corp.example'
   const host = (label: string, address: string): readonly DnsRecord[] => [

@@ -28,10 +28,15 @@ export interface HostEvidence {
 /** A judgement cites a target many times over. */
 const sources = new WeakMap<Target, string>()
 
+/** The probe, and whom it asked. */
+export function sourceOf({ probe, target }: Result): string {
+  let source = sources.get(target)
+  if (source === undefined) sources.set(target, (source = `${probe} ${target.key}`))
+  return source
+}
+
 export function cite(result: Result, says: string): Evidence {
-  const source = sources.get(result.target) ?? `${result.probe} ${result.target.key}`
-  sources.set(result.target, source)
-  return { source, says, atSeconds: result.endedAtSeconds }
+  return { source: sourceOf(result), says, atSeconds: result.endedAtSeconds }
 }
 
 export function unanswered(result: Result): string {

@@ -1,8 +1,12 @@
 // Nearly every judgement says what the one before said, of later outcomes. Then the one before is kept, and given the
 // later times: what is made anew a thousand times a second, and kept, is what the collector holds everything up for.
+// After a port that answered as before, which is two outcomes of three, nothing is judged at all.
 import type { Evidence, Finding } from '../model/finding.ts'
+import type { ResultOf } from '../probes/index.ts'
+import type { AddressOutcome } from '../probes/port.ts'
 import type { Cause } from './causes.ts'
 import type { Diagnosis } from './diagnose.ts'
+import { sourceOf } from './evidence.ts'
 
 function sameList<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
   return a.length === b.length && a.every((each, index) => same(each, b[index] as T))
@@ -66,4 +70,31 @@ export function renewed(before: Diagnosis | undefined, fresh: Diagnosis): Diagno
   if (kept === findings.length && sameRest(before, fresh)) return before
   ;(fresh as Mutable<Diagnosis>).findings = findings
   return fresh
+}
+
+function sameOutcome(a: AddressOutcome, b: AddressOutcome): boolean {
+  return (
+    a.address === b.address &&
+    a.inDns === b.inDns &&
+    a.expected === b.expected &&
+    a.connectFailure === b.connectFailure &&
+    a.listener === b.listener &&
+    a.says === b.says
+  )
+}
+
+/** Whether a host is judged the same by both, but for their times: by how long a port took, nobody is judged. */
+export function weighsTheSame(a: ResultOf<'port'>, b: ResultOf<'port'>): boolean {
+  if (a.target !== b.target || a.reading === undefined || b.reading === undefined) return false
+  if (a.reading.resolveFailure !== undefined || b.reading.resolveFailure !== undefined) return false
+  return sameList(a.reading.addresses, b.reading.addresses, sameOutcome)
+}
+
+/** Makes it the judgement by `result`, which weighs the same as the outcome of that target that it was made by. */
+export function giveTime({ findings }: Diagnosis, result: ResultOf<'port'>): void {
+  const source = sourceOf(result)
+  for (const { for: evidence, against } of findings)
+    for (const side of [evidence, against])
+      for (const each of side)
+        if (each.source === source) (each as Mutable<Evidence>).atSeconds = result.endedAtSeconds
 }

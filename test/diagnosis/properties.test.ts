@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { CAUSE_NAMES, rowOf } from '../../src/diagnosis/causes.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { HostEvidence } from '../../src/diagnosis/evidence.ts'
-import { renewed } from '../../src/diagnosis/renew.ts'
+import { giveTime, renewed, weighsTheSame } from '../../src/diagnosis/renew.ts'
 import { beyond, reconcile } from '../../src/diagnosis/rules/drift.ts'
 import { REASONS } from '../../src/model/failure.ts'
 import type { Interval } from '../../src/model/interval.ts'
@@ -447,5 +447,50 @@ describe('a judgement renewed', () => {
         expect(renewed(before, diagnose(later(known, [7])))).toBe(before)
       }),
     )
+  })
+
+  /** The same outcome, later, and after another time. */
+  const laterPort = (port: NonNullable<HostEvidence['port']>): typeof port => {
+    const times = { endedAtSeconds: port.endedAtSeconds + 7, durationSeconds: 5 }
+    if (port.reading === undefined) return { ...port, ...times }
+    const took = { connectSeconds: 3, bindSeconds: 4 }
+    const addresses = port.reading.addresses.map((each) => ({ ...each, ...took }))
+    return { ...port, ...times, reading: { ...port.reading, addresses } }
+  }
+
+  it('is not made where a port answers as before: the one before is given its time', () => {
+    fc.assert(
+      fc.property(story, (one) => {
+        const known = tell(one)
+        const { port } = known
+        fc.pre(port?.reading !== undefined)
+        const next = laterPort(port)
+        expect(weighsTheSame(port, next)).toBe(true)
+        const judged = diagnose(known)
+        giveTime(judged, next)
+        expect(judged).toEqual(diagnose({ ...known, port: next }))
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('is made where it might be another for what the port has answered', () => {
+    let differing = 0
+    fc.assert(
+      fc.property(story, story, (one, other) => {
+        const known = tell(one)
+        const { port } = known
+        const given = tell(other).port
+        fc.pre(port !== undefined && given !== undefined)
+        const next = { ...laterPort(given), target: port.target }
+        const judged = diagnose(known)
+        const fresh = diagnose({ ...known, port: next })
+        giveTime(judged, next)
+        if (weighsTheSame(port, next)) expect(judged).toEqual(fresh)
+        else differing += 1
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(differing).toBeGreaterThan(100)
   })
 })

@@ -1,6 +1,6 @@
 // TCP: connect once, say one thing, read one framed answer. No retry, no happy eyeballs: a probe that hides a
 // half-broken host behind a second attempt hides what it was asked to find.
-import { createConnection, type Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { ProbeFailure } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
 import { now, type Clock, type Moment } from './clock.ts'
@@ -46,13 +46,11 @@ export type Frame = (bytesSoFar: Uint8Array) => number
 
 /** Rejects with ProbeFailure `connect_*`, or `timeout` where no time was left to try. The deadline closes the socket. */
 export function connect(endpoint: Endpoint, deadline: Deadline, clock: Clock): Promise<Connection> {
-  const { address, port } = endpoint
-  return opened(endpoint, deadline, clock, undefined, () => createConnection(port, address))
+  return open(new Socket(), undefined, endpoint, deadline, clock)
 }
 
 /** The same for one exchange: without a stream and buffers for each socket, of which most are read once, a hundred bytes. */
 export function dial(endpoint: Endpoint, deadline: Deadline, clock: Clock): Promise<Line> {
-  const { address: host, port } = endpoint
   const inbox: Inbox = { take: undefined, early: NOTHING }
   const callback = (length: number): boolean => {
     const bytes = landing.subarray(0, length)
@@ -60,16 +58,24 @@ export function dial(endpoint: Endpoint, deadline: Deadline, clock: Clock): Prom
     else inbox.take(bytes)
     return inbox.take !== undefined
   }
-  const onread = { buffer: landing, callback }
-  return opened(endpoint, deadline, clock, inbox, () => createConnection({ host, port, onread }))
+  // But for `onread`, what Socket sets in its own copy of these. What it has to add there has V8 (11.3) make hidden classes
+  // for every copy, and with them all sockets outlive the collections of young objects.
+  const options = {
+    onread: { buffer: landing, callback },
+    allowHalfOpen: false,
+    emitClose: false,
+    autoDestroy: true,
+    decodeStrings: false,
+  }
+  return open(new Socket(options), inbox, endpoint, deadline, clock)
 }
 
-function opened<I>(
+function open<I>(
+  socket: Socket,
+  inbox: I,
   endpoint: Endpoint,
   deadline: Deadline,
   clock: Clock,
-  inbox: I,
-  open: () => Socket,
 ): Promise<Connection & { readonly inbox: I }> {
   return new Promise((resolve, reject) => {
     if (deadline.ended) {
@@ -77,7 +83,6 @@ function opened<I>(
       return
     }
     const startedAt = clock.monotonicSeconds()
-    const socket = open()
     let connected = false
     socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
     socket.on('connect', () => {
@@ -97,6 +102,7 @@ function opened<I>(
       )
     })
     socket.on('close', letGo)
+    socket.connect(endpoint.port, endpoint.address)
   })
 }
 

@@ -2,6 +2,7 @@
 // its defaults. Reads the files that it names, to say early that they are missing. Passwords are not kept.
 import { dirname } from 'node:path'
 
+import { detached } from '../model/detached.ts'
 import { check } from './check.ts'
 import { readYaml } from './document.ts'
 import { located, readSmallFile } from './files.ts'
@@ -53,7 +54,7 @@ export function parseConfig(text: string, options: LoadOptions): Loaded {
   ]
   const problems = [...faults, ...found.map((fault) => placed(yaml, fault, options.file))]
   if (problems.length > 0 || parsed.data === undefined) return refused(problems)
-  return { config: condensed(withAbsolutePaths(parsed.data, directory)), problems: [] }
+  return { config: condensed(withAbsolutePaths(detached(parsed.data), directory)), problems: [] }
 }
 
 function refused(problems: readonly Problem[]): Loaded {

@@ -2,6 +2,7 @@
 // not recognise is our own fault, never the host's.
 import type { Io } from '../io/io.ts'
 import { createDeadline, type Deadline } from '../io/deadline.ts'
+import { detached } from '../model/detached.ts'
 import { MalformedMessage, ProbeFailure } from '../model/failure.ts'
 import type { Log } from '../model/log.ts'
 import type { Failure, Result, StageTime } from '../model/result.ts'
@@ -94,9 +95,9 @@ function explain(
   if (error instanceof ProbeFailure) {
     if (error.reason === 'internal_error')
       log.error({ probe, target, err: error }, 'a probe failed by our own fault')
-    return { reason: error.reason, detail: error.message }
+    return { reason: error.reason, detail: detached(error.message) }
   }
-  if (error instanceof MalformedMessage) return { reason: 'protocol_error', detail: error.message }
+  if (error instanceof MalformedMessage) return { reason: 'protocol_error', detail: detached(error.message) }
   log.error({ probe, target, err: error }, 'a probe failed by our own fault')
   return { reason: 'internal_error', detail: error instanceof Error ? error.message : String(error) }
 }

@@ -14,6 +14,7 @@ import {
   type LogName,
 } from '../kms/activity.ts'
 import { stateFrom, stateJson } from '../kms/activity-file.ts'
+import { detached } from '../model/detached.ts'
 import { MalformedMessage, ProbeFailure } from '../model/failure.ts'
 import { emitHistogram } from '../model/metric.ts'
 import { decodeHostRequest, decodeInit, decodePublish } from '../protocol/kms-event.ts'
@@ -120,11 +121,12 @@ async function measure({ host }: HostTarget, visit: Visit): Promise<ActivityRead
         throw error
       })
     : NOT_ASKED
-  return readingOf(state.current(), io.clock.wallSeconds(), {
+  const reading = readingOf(state.current(), io.clock.wallSeconds(), {
     files: (application === DENIED ? LOG_NAMES.slice(0, 1) : LOG_NAMES).map((name) => [name, fileOf(name)]),
     caughtUp: kms.caughtUp && application.caughtUp,
     roundTrips: before + kms.roundTrips + application.roundTrips,
   })
+  return detached(reading)
 }
 
 const DENIED = { caughtUp: true, roundTrips: 1 }

@@ -5,6 +5,7 @@ import { parseReference } from '../config/values.ts'
 import { hasWindows, openWindows } from '../io/windows/open.ts'
 import type { WindowsReader } from '../io/windows/windows.ts'
 import type { ClientOs } from '../kms/client-os.ts'
+import { detached } from '../model/detached.ts'
 import { hresultText } from '../model/hresult.ts'
 import { isClientKey, WINDOWS_APPLICATION } from '../kms/products.ts'
 import { clientOsOf } from '../kms/support-matrix.ts'
@@ -163,7 +164,7 @@ export const client: Probe<'client', ClientTarget, ClientReading> = {
     const nowSeconds = answer?.nowSeconds ?? visit.io.clock.wallSeconds()
     const productId = product && textOf(product, 'ID')?.toLowerCase()
     const events = await optional(askLastActivation(windows, productId, nowSeconds))
-    return {
+    return detached({
       licenseStatus: product && licenseStatusOf(product),
       licenseReason: product && licenseReasonOf(product),
       graceSeconds: product && graceOf(product),
@@ -174,7 +175,7 @@ export const client: Probe<'client', ClientTarget, ClientReading> = {
       os: answer?.os,
       clientOs: answer && clientOsOf(answer.os),
       roundTrips: windows.roundTrips,
-    }
+    })
   },
 
   metrics: [

@@ -7,6 +7,7 @@ import type { Host } from '../config/targets.ts'
 import { within, type Deadline } from '../io/deadline.ts'
 import type { HttpSession } from '../io/http.ts'
 import { hasWindows, openWindows } from '../io/windows/open.ts'
+import { detached } from '../model/detached.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
 import { halfWidth, midpoint, type Interval } from '../model/interval.ts'
 import type { Metric } from '../model/metric.ts'
@@ -140,7 +141,7 @@ export const clock: Probe<'clock', HostTarget, ClockReading> = {
           waiting ??= setTimeout(() => patience.close(), PATIENCE_SECONDS * 1000)
         } catch (error) {
           const { reason, message } = asFailure(error)
-          failures.push({ source, reason, detail: message })
+          failures.push({ source, reason, detail: detached(message) })
         }
       }),
     )

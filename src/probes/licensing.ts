@@ -4,6 +4,7 @@ import { parseName } from '../config/values.ts'
 import { hasWindows, openWindows } from '../io/windows/open.ts'
 import type { WindowsReader } from '../io/windows/windows.ts'
 import { supports, type HostFacts } from '../kms/support-matrix.ts'
+import { detached } from '../model/detached.ts'
 import { emitState, type Emit, type Metric } from '../model/metric.ts'
 import { offsetMetrics, type ClockSample } from './clock.ts'
 import { askKms, LICENSE_STATUSES, type KmsFacts, type KmsProduct, type KmsService } from './license-facts.ts'
@@ -234,14 +235,14 @@ export const licensing: Probe<'licensing', HostTarget, LicensingReading> = {
     const publishList = mayReadRegistry(host.windows) ? await optional(askPublishList(windows)) : undefined
     // The clock probe asks for the same where it may: one source has one voice.
     const offset = host.probes.clock.sources.includes('cim') ? undefined : answer?.offset
-    return {
+    return detached({
       service: { state, startMode },
       kms,
       os: answer && { ...answer.os, ...revision },
       publishList,
       clock: offset === undefined ? [] : [{ source: 'cim', offset }],
       roundTrips: windows.roundTrips,
-    }
+    })
   },
 
   metrics,

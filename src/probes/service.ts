@@ -4,6 +4,7 @@
 import type { Host } from '../config/targets.ts'
 import { openWindows } from '../io/windows/open.ts'
 import { readWindowsExporter, type WindowsPage } from '../io/windows/windows-exporter.ts'
+import { detached } from '../model/detached.ts'
 import { emitState } from '../model/metric.ts'
 import { offsetMetrics, type ClockSample } from './clock.ts'
 import { hostTarget, type HostTarget } from './host-target.ts'
@@ -114,9 +115,11 @@ export const service: Probe<'service', HostTarget, ServiceReading> = {
     hosts.filter((host) => host.windows !== undefined).map((host) => hostTarget(host, 'service')),
 
   measure: async ({ host }, visit) =>
-    host.windows?.via === 'windows_exporter'
-      ? readPage(await readWindowsExporter(host, WANTED, visit))
-      : askWindows(host, visit),
+    detached(
+      host.windows?.via === 'windows_exporter'
+        ? readPage(await readWindowsExporter(host, WANTED, visit))
+        : await askWindows(host, visit),
+    ),
 
   metrics: [
     {

@@ -83,8 +83,8 @@ function elementOf(node: Node): XmlElement {
   return { name, attributes: attributesOf(node), children, text }
 }
 
-/** The end of the tag that begins there, or undefined where there is none. Quoted values may hold a `>`. */
-function tagEnd(text: string, at: number): number | undefined {
+/** Where the tag that begins there ends. Quoted values may hold a `>`. */
+function tagEnd(text: string, at: number): number {
   let quote = ''
   const most = Math.min(text.length, at + MOST_TAG_LENGTH)
   for (let index = at + 1; index < most; index++) {
@@ -94,7 +94,7 @@ function tagEnd(text: string, at: number): number | undefined {
     } else if (character === '"' || character === "'") quote = character
     else if (character === '>') return index
   }
-  if (most === text.length) return undefined
+  if (most === text.length) throw new MalformedMessage('a tag without an end', at)
   throw new MalformedMessage(`a tag of over ${MOST_TAG_LENGTH} characters`, at)
 }
 
@@ -104,21 +104,34 @@ const ASIDES = [
   ['<?', '?>'],
 ] as const
 
-/** One pass without recursion, before anything that could be made to work hard. What is not whole is found later. */
+/** XML 1.0 productions 4, 40 and 42: a name, or the slash of an end tag, right behind the `<`. */
+const TAG = /<\/?[:A-Z_a-z\u0080-\uFFFF]/y
+
+/**
+ * One pass without recursion, before anything that could be made to work hard. Strict about where a tag begins and ends:
+ * what the parser takes for a tag and this does not would not be counted.
+ */
 function checkShape(text: string, { mostDepth, mostElements }: XmlLimits): void {
   let depth = 0
   let elements = 0
   for (let at = text.indexOf('<'); at !== -1; at = text.indexOf('<', at + 1)) {
     const aside = ASIDES.find(([begin]) => text.startsWith(begin, at))
-    const end = aside === undefined ? tagEnd(text, at) : text.indexOf(aside[1], at)
-    if (end === undefined || end === -1) return
-    if (aside === undefined) {
-      if (text[at + 1] === '/') depth--
-      else {
-        elements++
-        if (text[end - 1] !== '/') depth++
-      }
+    if (aside !== undefined) {
+      const [begin, ending] = aside
+      const end = text.indexOf(ending, at + begin.length)
+      if (end === -1) throw new MalformedMessage(`a "${begin}" without an end`, at)
+      at = end
+      continue
     }
+    TAG.lastIndex = at
+    if (!TAG.test(text)) throw new MalformedMessage('a "<" that begins no tag', at)
+    const end = tagEnd(text, at)
+    if (text[at + 1] === '/') depth--
+    else {
+      elements++
+      if (text[end - 1] !== '/') depth++
+    }
+    if (depth < 0) throw new MalformedMessage('an end without a beginning', at)
     if (elements > mostElements) throw new MalformedMessage(`more than ${mostElements} elements`, at)
     if (depth > mostDepth) throw new MalformedMessage(`more than ${mostDepth} elements deep`, at)
     at = end

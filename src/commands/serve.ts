@@ -17,6 +17,7 @@ import { createPasswords } from '../server/bcrypt.ts'
 import { NO_DOORS, type Doors } from '../server/doors.ts'
 import { createApp } from '../server/http.ts'
 import { listen, type Listening } from '../server/listen.ts'
+import { keepHeapSmall } from './collector.ts'
 import { CONFIG_FLAG, loadConfiguration, loadDoors, problemsText } from './configuration.ts'
 import { EXIT, type Context } from './context.ts'
 import { createDaemonLog, LOG_FLAGS } from './logger.ts'
@@ -206,6 +207,7 @@ export async function serve(argv: readonly string[], context: Context): Promise<
   const { log, losses } = createDaemonLog(args, context)
   const storagePath = args.text('storage.path')
   const file = args.text('config.file')
+  keepHeapSmall()
   const loaded = loadConfiguration(file)
   if (loaded.config === undefined) {
     context.err(`${problemsText(loaded)}\n`)

@@ -1,5 +1,5 @@
-// XML as WS-Management speaks it, bounded: no document type (and so no entities of the sender's making), a limit on
-// length and depth, and a plain small tree. The only owner of fast-xml-parser.
+// XML as WS-Management speaks it, bounded: no document type (and so no entities of the sender's making), no processing
+// instructions, a limit on length and depth, and a plain small tree. The only owner of fast-xml-parser.
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { MalformedMessage } from '../model/failure.ts'
 
@@ -40,8 +40,6 @@ const OPTIONS = {
   parseAttributeValue: false,
   trimValues: false,
   processEntities: false,
-  ignoreDeclaration: true,
-  ignorePiTags: true,
   cdataPropName: CDATA,
 }
 
@@ -101,7 +99,6 @@ function tagEnd(text: string, at: number): number {
 const ASIDES = [
   ['<!--', '-->'],
   ['<![CDATA[', ']]>'],
-  ['<?', '?>'],
 ] as const
 
 /** XML 1.0 productions 4, 40 and 42: a name, or the slash of an end tag, right behind the `<`. */
@@ -125,8 +122,10 @@ function checkShape(text: string, { mostDepth, mostElements }: XmlLimits): void 
     }
     TAG.lastIndex = at
     if (!TAG.test(text)) throw new MalformedMessage('a "<" that begins no tag', at)
-    const end = tagEnd(text, at)
-    if (text[at + 1] === '/') depth--
+    const isEnd = text[at + 1] === '/'
+    const end = isEnd ? text.indexOf('>', at) : tagEnd(text, at)
+    if (end === -1) throw new MalformedMessage('a tag without an end', at)
+    if (isEnd) depth--
     else {
       elements++
       if (text[end - 1] !== '/') depth++
@@ -154,11 +153,17 @@ function parseRoots(text: string): readonly XmlElement[] {
   }
 }
 
-/** The root. Throws MalformedMessage for what is not whole, goes beyond the limits, or brings a document type. */
+/** SOAP 1.2, section 5, forbids all other processing instructions, and parsers do not agree where those end. */
+const DECLARATION = /^<\?xml[ \t\r\n][^<>?]*\?>/
+
+/**
+ * The root. Throws MalformedMessage for what is not whole, goes beyond the limits, or brings a document type or a processing
+ * instruction.
+ */
 export function parseXml(text: string, limits: XmlLimits): XmlElement {
   const { mostLength } = limits
   if (text.length > mostLength) throw new MalformedMessage(`over ${mostLength} characters of XML`, mostLength)
-  const body = text.replace(/^\uFEFF/, '')
+  const body = text.replace(/^\uFEFF/, '').replace(DECLARATION, '')
   const type = body.search(/<!(?:DOCTYPE|ENTITY)/i)
   if (type !== -1) throw new MalformedMessage('a document type is not accepted', type)
   checkShape(body, limits)

@@ -62,6 +62,11 @@ describe('parseXml', () => {
     ['a comment without an end', '<a/><!-- <b>'],
     ['an end first', '</a><a>'],
     ['a declaration of its own kind', '<a><!ELEMENT b></a>'],
+    ['a processing instruction', '<a><?b?></a>'],
+    ['a declaration that comes late', ' <?xml version="1.0"?><a/>'],
+    // The parser's own quotes go beyond the first `?>`: what follows would be no attribute to it, but elements.
+    ['elements hidden in an attribute', `<?x "?><b c='" ?>${'<e>'.repeat(50)}'></b>`],
+    ['elements hidden behind an end tag', `<a></a "><b></b>${'<e>'.repeat(50)}">`],
     ['too deep a tree', '<a>'.repeat(41) + '</a>'.repeat(41)],
     ['too long a text', `<a>${'x'.repeat(LIMITS.mostLength)}</a>`],
     ['too many elements', `<a>${'<b/>'.repeat(LIMITS.mostElements)}</a>`],
@@ -70,8 +75,8 @@ describe('parseXml', () => {
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
   })
 
-  it('does not take for elements what stands in comments, CDATA and instructions', () => {
-    const asides = `<!-- ${'<b "'.repeat(3_000)} --><![CDATA[${"<b '".repeat(3_000)}]]><?x ${'<b>'.repeat(50)}?>`
+  it('does not take for elements what stands in comments and CDATA', () => {
+    const asides = `<!-- ${'<b "'.repeat(3_000)} --><![CDATA[${"<b '".repeat(3_000)}]]>`
     expect(parse(`<a c=">">${asides}</a>`).children).toEqual([])
   })
 

@@ -81,6 +81,9 @@ function elementOf(node: Node): XmlElement {
   return { name, attributes: attributesOf(node), children, text }
 }
 
+const notWellFormed = (what: string, at: number): MalformedMessage =>
+  new MalformedMessage(`not well-formed XML (${what})`, at)
+
 /** Where the tag that begins there ends. Quoted values may hold a `>`. */
 function tagEnd(text: string, at: number): number {
   let quote = ''
@@ -92,7 +95,7 @@ function tagEnd(text: string, at: number): number {
     } else if (character === '"' || character === "'") quote = character
     else if (character === '>') return index
   }
-  if (most === text.length) throw new MalformedMessage('a tag without an end', at)
+  if (most === text.length) throw notWellFormed('a tag without an end', at)
   throw new MalformedMessage(`a tag of over ${MOST_TAG_LENGTH} characters`, at)
 }
 
@@ -116,21 +119,21 @@ function checkShape(text: string, { mostDepth, mostElements }: XmlLimits): void 
     if (aside !== undefined) {
       const [begin, ending] = aside
       const end = text.indexOf(ending, at + begin.length)
-      if (end === -1) throw new MalformedMessage(`a "${begin}" without an end`, at)
+      if (end === -1) throw notWellFormed(`a "${begin}" without an end`, at)
       at = end
       continue
     }
     TAG.lastIndex = at
-    if (!TAG.test(text)) throw new MalformedMessage('a "<" that begins no tag', at)
+    if (!TAG.test(text)) throw notWellFormed('a "<" that begins no tag', at)
     const isEnd = text[at + 1] === '/'
     const end = isEnd ? text.indexOf('>', at) : tagEnd(text, at)
-    if (end === -1) throw new MalformedMessage('a tag without an end', at)
+    if (end === -1) throw notWellFormed('a tag without an end', at)
     if (isEnd) depth--
     else {
       elements++
       if (text[end - 1] !== '/') depth++
     }
-    if (depth < 0) throw new MalformedMessage('an end without a beginning', at)
+    if (depth < 0) throw notWellFormed('an end without a beginning', at)
     if (elements > mostElements) throw new MalformedMessage(`more than ${mostElements} elements`, at)
     if (depth > mostDepth) throw new MalformedMessage(`more than ${mostDepth} elements deep`, at)
     at = end
@@ -142,7 +145,7 @@ function parseRoots(text: string): readonly XmlElement[] {
     const verdict = XMLValidator.validate(text)
     if (verdict !== true) {
       const { code, line } = verdict.err
-      throw new MalformedMessage(`not well-formed XML (${code}, line ${line})`, 0)
+      throw notWellFormed(`${code}, line ${line}`, 0)
     }
     const roots = new XMLParser(OPTIONS).parse(text) as readonly Node[]
     return roots.filter((node) => !(TEXT in node) && !(CDATA in node)).map(elementOf)

@@ -184,12 +184,17 @@ describe('side by side', () => {
 
   it('what accepts a bind to any interface is KMS to blackbox_exporter only', async () => {
     const target = `${stage.network}.1.16:1688`
-    const theirs = await get(stage.here(`http://127.0.0.1:9115/probe?module=kms_rpc&target=${target}`))
-    expect(samplesOf(theirs?.body ?? '', 'probe_success')[0]?.value).toBe(1)
-    const ours = await get(stage.here('http://127.0.0.1:9090/metrics'))
-    const named = samplesOf(ours?.body ?? '', 'winkms_diagnosis').filter(
-      ({ labels, value }) => labels['host'] === 'kms-anything.plant.example' && value === 1,
-    )
+    await until(PATIENCE_SECONDS, "blackbox_exporter's probe succeeds", async () => {
+      const theirs = await get(stage.here(`http://127.0.0.1:9115/probe?module=kms_rpc&target=${target}`))
+      return samplesOf(theirs?.body ?? '', 'probe_success')[0]?.value === 1 ? true : undefined
+    })
+    const named = await until(PATIENCE_SECONDS, 'ours names a cause', async () => {
+      const ours = await get(stage.here('http://127.0.0.1:9090/metrics'))
+      const causes = samplesOf(ours?.body ?? '', 'winkms_diagnosis').filter(
+        ({ labels, value }) => labels['host'] === 'kms-anything.plant.example' && value === 1,
+      )
+      return causes.length > 0 ? causes : undefined
+    })
     expect(named.map(({ labels }) => labels['cause'])).toEqual(['not_kms_listener'])
-  })
+  }, 60_000)
 })

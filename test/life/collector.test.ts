@@ -30,4 +30,4 @@ it('does not let the young generation grow', async () => {
   const yaml = hostsAt(port, HOSTS, '2s', '2s')
   expect(await youngBytes(await serve(yaml, { planted: LEFT_ALONE }))).toBeGreaterThan(2 * SMALL_BYTES)
   expect(await youngBytes(await serve(yaml))).toBeLessThanOrEqual(SMALL_BYTES)
-})
+}, 120_000)

@@ -41,6 +41,9 @@ const mostMilliseconds = (bytes: number): number => 250 + bytes / 50
 const mostSteps = (bytes: number): number => 50_000 + 500 * bytes
 const LEAST_STEPS_TO_COMPARE = 200_000
 
+/** What many messages have in common. */
+const general = (message: string): string => message.replaceAll(/\d+|".*"/gs, '#')
+
 // A decoder that refuses most of what it gets would spend most of its time on stack traces that nobody reads.
 Error.stackTraceLimit = 0
 
@@ -61,22 +64,26 @@ export function createExplorer(
       findings.set(kind, { input: Uint8Array.from(input), message })
   }
 
-  /** Whether a promise was broken is noted here. */
-  function run(input: Uint8Array): void {
+  /** How it ended. Whether a promise was broken is noted here. */
+  function run(input: Uint8Array): string {
     executions++
     onRun(input)
     const start = performance.now()
-    execute(input)
+    const ending = execute(input)
     if (performance.now() - start > mostMilliseconds(input.length)) tryAgain(input)
+    return ending
   }
 
-  function execute(input: Uint8Array): void {
+  function execute(input: Uint8Array): string {
     clear()
     try {
-      hold(codec, input)
+      const ending = hold(codec, input)
+      return 'malformed' in ending ? general(ending.malformed) : 'a value'
     } catch (error) {
       const { name, message } = error instanceof Error ? error : { name: 'thrown', message: String(error) }
-      report(input, `${name}: ${message}`, `${name} ${message.replaceAll(/\d+|".*"/g, '#')}`)
+      const kind = `${name} ${general(message)}`
+      report(input, `${name}: ${message}`, kind)
+      return kind
     }
   }
 
@@ -171,18 +178,19 @@ export function createExplorer(
       if (input.length === 0) return
       const at = random(input.length)
       const piece = input.subarray(at, at + 1 + random(Math.min(256, input.length - at)))
-      let before = Infinity
+      let before = { steps: Infinity, ending: '' }
       let inARow = 0
       for (const part of [8, 4, 2, 1]) {
         const most = Math.floor(codec.mostBytes / part)
         const middle = new Uint8Array(Buffer.alloc(Math.max(piece.length, most - input.length), piece))
         const whole = joined(input.subarray(0, at), middle, input.subarray(at + piece.length))
         const long = whole.subarray(0, codec.mostBytes)
-        run(long)
+        const ending = run(long)
         const steps = countSteps()
         reached.note()
-        inARow = steps > 2.9 * before ? inARow + 1 : 0
-        before = steps
+        // One that was cut off, and refused early for it, says nothing about one that was not.
+        inARow = ending === before.ending && steps > 2.9 * before.steps ? inARow + 1 : 0
+        before = { steps, ending }
         if (inARow >= 2 && steps > LEAST_STEPS_TO_COMPARE)
           report(
             long,

@@ -41,6 +41,15 @@ describe('the fuzzer', () => {
     expect(Buffer.from(finding?.input.subarray(0, 4) ?? []).toString('hex')).toBe('02b0ad1b')
   })
 
+  it('finds nothing in a decoder that is sound, whatever stage its refusals come at', () => {
+    const codec = tried.PLANTED.find((each) => each.name === 'sound')
+    if (codec === undefined) throw new Error('unreachable: it is planted')
+    const explorer = tried.createExplorer(codec, tried.createRandom(1))
+    explorer.add(codec.seeds)
+    for (let time = 0; time < 10; time++) explorer.stretch()
+    expect(explorer.state.findings).toEqual([])
+  })
+
   it('keeps few inputs that reach all that was reached', () => {
     const [codec] = tried.PLANTED
     if (codec === undefined) throw new Error('unreachable: it is planted')

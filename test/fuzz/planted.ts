@@ -1,4 +1,5 @@
-// Decoders with defects that random bytes would find after 2^64 or so: whether the fuzzer is one is tried on them.
+// Decoders with defects that random bytes would find after 2^64 or so, and one without: whether the fuzzer is one is
+// tried on them.
 import { MalformedMessage } from '../../src/model/failure.ts'
 import { Reader } from '../../src/protocol/bytes.ts'
 
@@ -29,4 +30,18 @@ export function decodeSlowly(bytes: Uint8Array): number {
 export function decodeGreedily(bytes: Uint8Array): readonly number[] {
   if (wordOf(bytes) !== 'much') return []
   return Array.from({ length: new Reader(bytes, 4).u16be() * 100 }, () => 0)
+}
+
+/** In proportion to the length, without a defect: but a short one is refused before the most of the work. */
+export function decodeInStages(bytes: Uint8Array): number {
+  let sum = 0
+  const look = (times: number): void => {
+    for (let time = 0; time < times; time++) for (const byte of bytes) sum += byte
+  }
+  look(30)
+  if (bytes.length < 3072) throw new MalformedMessage('without its head', bytes.length)
+  look(30)
+  if (bytes.length < 6144) throw new MalformedMessage('without its body', bytes.length)
+  look(60)
+  return sum
 }

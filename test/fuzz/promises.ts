@@ -66,8 +66,10 @@ function framing(frame: NonNullable<Codec['frame']>, bytes: Uint8Array): void {
   }
 }
 
-/** The value; undefined where the input is malformed. Throws Broken, or whatever the decoder should not have thrown. */
-export function hold(codec: Codec, input: Uint8Array): unknown {
+export type Ending = { readonly value: unknown } | { readonly malformed: string }
+
+/** Throws Broken, or whatever the decoder should not have thrown. */
+export function hold(codec: Codec, input: Uint8Array): Ending {
   if (codec.frame !== undefined) framing(codec.frame, input)
   let value: unknown
   try {
@@ -75,12 +77,12 @@ export function hold(codec: Codec, input: Uint8Array): unknown {
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error
     if (!(error.offset >= 0)) throw new Broken(`malformed at offset ${error.offset}`)
-    return undefined
+    return { malformed: error.message }
   }
   const most = (codec.mostValue ?? 4096) + (codec.mostGrowth ?? 32) * input.length
   if (sizeOf(value, most) > most) throw new Broken(`a value of over ${most} bytes from ${input.length}`)
   codec.check?.(value, input)
-  return value
+  return { value }
 }
 
 /** For a codec's `check`. */

@@ -1,5 +1,5 @@
 // What the fuzzer is tried on (fuzzer.test.ts), instrumented.
-import { decodeGreedily, decodeSlowly, decodeThrowing } from './planted.ts'
+import { decodeGreedily, decodeInStages, decodeSlowly, decodeThrowing } from './planted.ts'
 import type { Codec } from './promises.ts'
 
 export { CODECS } from './codecs/index.ts'
@@ -12,4 +12,5 @@ export const PLANTED: readonly Codec[] = [
   { name: 'throwing', decode: decodeThrowing, ...common },
   { name: 'slow', decode: decodeSlowly, ...common },
   { name: 'greedy', decode: decodeGreedily, ...common },
+  { name: 'sound', decode: decodeInStages, ...common, mostBytes: 8192 },
 ]

@@ -14,7 +14,7 @@ export interface Task {
   readonly fingerprint: string
 }
 
-const FINGERPRINT_CHARACTERS = 24
+const FINGERPRINT_CHARACTERS = 12
 
 function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64').slice(0, FINGERPRINT_CHARACTERS)

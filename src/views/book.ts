@@ -46,12 +46,10 @@ interface Account {
   readonly shape: Shape
   readonly blocks: readonly number[]
   /** Of each block; a single one where all have the same. */
-  readonly pairs: readonly string[]
+  readonly pairs: string | readonly string[]
   readonly values: number[]
   /** Of each sample in turn: its values of the labels that are not the target's own. */
   readonly words: readonly string[]
-  /** Where the number stands in its block, and how long it is, as one integer. */
-  readonly places: number[]
 }
 
 /** Of what many have alike, one is kept. The latest are remembered: what is said alike is mostly said close together. */
@@ -71,8 +69,8 @@ function createCommons<T>(): (key: string, one: T) => T {
 
 const MOST_REMEMBERED = 256
 
-/** A number takes at most 25 characters. */
-const LENGTHS = 64
+const NEWLINE = 0x0a
+const SPACE = 0x20
 
 function startOf(page: Page, slot: number): number {
   return page.starts[slot] ?? 0
@@ -135,26 +133,25 @@ function freeBlock(shelf: Shelf, block: number): void {
   shelf.free.push(block)
 }
 
+/** A line ends in its number; where those stand is not kept, for there are hundreds of thousands. */
 function writeNumber(account: Account, block: number, sample: number, value: number): void {
   const { shelves, firsts } = account.shape
   const shelf = shelves[block]
   const number = account.blocks[block]
-  const place = account.places[sample]
-  if (shelf === undefined || number === undefined || place === undefined) return
+  if (shelf === undefined || number === undefined) return
   const page = pageOf(shelf, number)
   const slot = number % BLOCKS_A_PAGE
-  const at = Math.floor(place / LENGTHS)
-  const length = place % LENGTHS
+  const { bytes } = page
+  const start = startOf(page, slot)
+  let end = startOf(page, slot + 1) - 1
+  const last = (firsts[block + 1] ?? 0) - 1
+  for (let later = last; later > sample; later -= 1) end = bytes.lastIndexOf(NEWLINE, end - 1)
+  let at = end
+  while (at > start && bytes[at - 1] !== SPACE) at -= 1
   const text = numberText(value)
   account.values[sample] = value
-  if (text.length !== length) {
-    resize(page, slot, at, length, text.length)
-    account.places[sample] = at * LENGTHS + text.length
-    const end = firsts[block + 1] ?? 0
-    for (let later = sample + 1; later < end; later += 1)
-      account.places[later] = (account.places[later] ?? 0) + (text.length - length) * LENGTHS
-  }
-  writeAscii(page.bytes, startOf(page, slot) + at, text)
+  resize(page, slot, at - start, end - at, text.length)
+  writeAscii(page.bytes, at, text)
 }
 
 /** How many values a sample has beyond the target's own: a histogram's are what it ends in, and its bound. */
@@ -195,7 +192,8 @@ export function createBook(families: readonly Family[]): Book {
     const emit: Emit = (value, ...values) => {
       if (value === undefined || !same) return
       if (sample === shape.firsts[block + 1]) block += 1
-      if (shape.shelves[block] !== shelf || (account.pairs[block] ?? account.pairs[0]) !== pairs) {
+      const before = typeof account.pairs === 'string' ? account.pairs : account.pairs[block]
+      if (shape.shelves[block] !== shelf || before !== pairs) {
         same = false
         return
       }
@@ -230,14 +228,11 @@ export function createBook(families: readonly Family[]): Book {
     const firsts: number[] = []
     const values: number[] = []
     const words: string[] = []
-    const places: number[] = []
     const texts: string[] = []
-    let shelf: Shelf
-    let length = 0
     const say: Say = (metrics, reading, subject, labels) => {
       const head = headOf(labels)
       for (const metric of metrics) {
-        shelf = shelfOf(metric.name)
+        const shelf = shelfOf(metric.name)
         let text = ''
         const count = wordCount(metric, head.count)
         const emit: Emit = (value, ...own) => {
@@ -246,16 +241,10 @@ export function createBook(families: readonly Family[]): Book {
             spoken.push(shelf)
             pairs.push(head.pairs)
             firsts.push(values.length)
-            length = 0
           }
-          const prefix = samplePrefix(metric, head, own)
-          const number = numberText(Number(value))
-          length += Buffer.byteLength(prefix)
-          places.push(length * LENGTHS + number.length)
-          length += number.length + 1
           values.push(Number(value))
           for (let index = 0; index < count; index += 1) words.push(own[index] ?? '')
-          text += `${prefix}${number}\n`
+          text += `${samplePrefix(metric, head, own)}${numberText(Number(value))}\n`
         }
         metric.samples(reading, emit, subject)
         if (text !== '') texts.push(text)
@@ -284,10 +273,9 @@ export function createBook(families: readonly Family[]): Book {
         firsts: firsts.slice(),
       }),
       blocks: blocks.slice(),
-      pairs: pairs.every((each) => each === one) ? pairs.slice(0, 1) : pairs.slice(),
+      pairs: one !== undefined && pairs.every((each) => each === one) ? one : pairs.slice(),
       values: values.slice(),
       words: commonWords(JSON.stringify(words), words.slice()),
-      places: places.slice(),
     })
   }
 

@@ -19,6 +19,8 @@ function connectMilliseconds(text: string): readonly number[] {
     .toSorted((a, b) => a - b)
 }
 
+const skippedOf = (text: string): number => sum(text, /^winkms_exporter_probes_skipped_total/)
+
 const at = (sorted: readonly number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
 
@@ -38,6 +40,7 @@ await inDirectory(async (directory) => {
   let began = performance.now()
   const lagsBefore = lagsOf(first.text)
   const seriesBefore = seriesIn(first.text)
+  const skippedBefore = skippedOf(first.text)
   const end = performance.now() + minutes * 60_000
   let worst = 0
   while (performance.now() < end) {
@@ -84,7 +87,7 @@ await inDirectory(async (directory) => {
   const late = lags.all - lagsBefore.all - (lags.inTime - lagsBefore.inTime)
   const connects = connectMilliseconds(last.text)
   process.stdout
-    .write(`runs: ${lags.all - lagsBefore.all}, of which more than 1 s late: ${late}; skipped: ${sum(last.text, /^winkms_exporter_probes_skipped_total/)}
+    .write(`runs: ${lags.all - lagsBefore.all}, of which more than 1 s late: ${late}; skipped: ${skippedOf(last.text) - skippedBefore} (${skippedBefore} while all was asked for the first time, and in the minute after)
 series: ${seriesBefore} at first, ${seriesIn(last.text)} at last; /metrics of ${(last.bytes / 1e6).toFixed(1)} MB
 connect time of hosts that answer: median ${at(connects, 0.5).toFixed(2)} ms, p99 ${at(connects, 0.99).toFixed(2)} ms
 event loop held up, worst minute: p99.9 ${worst.toFixed(1)} ms

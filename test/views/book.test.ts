@@ -59,7 +59,15 @@ const number = fc.oneof(
   fc.double(),
   fc.nat(1_000_000),
 )
-const word = fc.constantFrom('a', 'bb', 'ü😀', 'x"y', '', 'a much longer value than the others have')
+const word = fc.constantFrom(
+  'a',
+  'bb',
+  'ü😀',
+  'x"y',
+  '',
+  'in two\nlines',
+  'a much longer value than the others have',
+)
 type SampleArbitrary = fc.Arbitrary<Said[1][number]>
 const sample: SampleArbitrary = fc.tuple(fc.option(number, { nil: undefined, freq: 4 }), word, word)
 const bucket: SampleArbitrary = fc.tuple(

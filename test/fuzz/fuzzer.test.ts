@@ -21,14 +21,19 @@ afterAll(() => {
   Error.stackTraceLimit = stackTraceLimit
 })
 
+function planted(name: string): (typeof tried.PLANTED)[number] {
+  const codec = tried.PLANTED.find((each) => each.name === name)
+  if (codec === undefined) throw new Error('unreachable: it is planted')
+  return codec
+}
+
 describe('the fuzzer', () => {
   it.each([
     ['throwing', 'TypeError: the planted defect'],
     ['slow', 'steps for'],
     ['greedy', 'a value of over'],
   ])('finds what is planted in a decoder that is %s, behind a number and a word', (name, says) => {
-    const codec = tried.PLANTED.find((each) => each.name === name)
-    if (codec === undefined) throw new Error('unreachable: it is planted')
+    const codec = planted(name)
     const explorer = tried.createExplorer(codec, tried.createRandom(1))
     explorer.add(codec.seeds)
     expect(explorer.state.findings).toEqual([])
@@ -42,8 +47,7 @@ describe('the fuzzer', () => {
   })
 
   it('finds nothing in a decoder that is sound, whatever stage its refusals come at', () => {
-    const codec = tried.PLANTED.find((each) => each.name === 'sound')
-    if (codec === undefined) throw new Error('unreachable: it is planted')
+    const codec = planted('sound')
     const explorer = tried.createExplorer(codec, tried.createRandom(1))
     explorer.add(codec.seeds)
     for (let time = 0; time < 10; time++) explorer.stretch()
@@ -51,8 +55,7 @@ describe('the fuzzer', () => {
   })
 
   it('keeps few inputs that reach all that was reached', () => {
-    const [codec] = tried.PLANTED
-    if (codec === undefined) throw new Error('unreachable: it is planted')
+    const codec = planted('throwing')
     const explorer = tried.createExplorer(codec, tried.createRandom(1))
     explorer.add(codec.seeds)
     explorer.explore(10_000)

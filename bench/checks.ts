@@ -1,6 +1,8 @@
 // What a check costs, in CPU of the process that makes it, beside blackbox_exporter and beside the kernel alone (a loop in
 // C), in turn within one run. Usage: npm run bench [-- CHECKS [ROUNDS]]
 import { fileURLToPath } from 'node:url'
+import { createCalendar } from '../src/engine/calendar.ts'
+import { systemClock } from '../src/io/clock.ts'
 import { createOurs } from './ours.ts'
 import {
   BLACKBOX_PROBES,
@@ -21,8 +23,10 @@ const HOSTS = Math.min(10_000, checks * 3)
 
 const { ports, stop } = await startResponder(fileURLToPath(new URL('responder.js', import.meta.url)))
 
+type Many = (count: number, work: () => Promise<unknown>) => Promise<void>
+
 /** So many, `AT_ONCE` of them at a time. */
-async function flood(count: number, work: () => Promise<unknown>): Promise<void> {
+const flood: Many = async (count, work) => {
   let left = count
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
@@ -31,20 +35,59 @@ async function flood(count: number, work: () => Promise<unknown>): Promise<void>
   )
 }
 
-/** So many, as evenly as an exporter would that spreads its hosts over an interval. */
-async function pace(count: number, work: () => Promise<unknown>): Promise<void> {
-  const start = performance.now()
-  const all: Promise<unknown>[] = []
-  let inFlight = 0
-  while (all.length < count) {
-    const due = Math.min(count, Math.ceil(((performance.now() - start) * HOSTS_A_SECOND) / 1000))
-    // Not all at once after a pause: the responder's socket would drop what it has no room for.
-    for (; all.length < due && inFlight < AT_ONCE; inFlight += 1)
-      all.push(work().finally(() => (inFlight -= 1)))
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  await Promise.all(all)
+/**
+ * So many, begun by `start` one by one, yet at most `AT_ONCE` at a time: after a pause the responder's socket would drop what it
+ * has no room for.
+ */
+function paced(start: (count: number, begin: () => void) => void): Many {
+  return (count, work) =>
+    new Promise((resolve, reject) => {
+      let due = 0
+      let inFlight = 0
+      let ended = 0
+      const go = (): void => {
+        for (; due > 0 && inFlight < AT_ONCE; due -= 1) {
+          inFlight += 1
+          work().then(() => {
+            inFlight -= 1
+            ended += 1
+            if (ended === count) resolve()
+            else go()
+          }, reject)
+        }
+      }
+      start(count, () => {
+        due += 1
+        go()
+      })
+    })
 }
+
+/** Each a moment after the last, as Prometheus asks. */
+const paceEvenly = paced((count, begin) => {
+  const start = performance.now()
+  let begun = 0
+  const ticking = setInterval(() => {
+    const due = Math.min(count, Math.ceil(((performance.now() - start) * HOSTS_A_SECOND) / 1000))
+    for (; begun < due; begun += 1) begin()
+    if (begun === count) clearInterval(ticking)
+  }, 1)
+})
+
+/** Each a moment after the last, as this exporter's own calendar has them begun. */
+const paceByCalendar = paced((count, begin) => {
+  const start = systemClock.monotonicSeconds()
+  let begun = 0
+  const calendar = createCalendar(systemClock, () => {
+    begin()
+    begun += 1
+    if (begun < count) return
+    clearInterval(ticking)
+    calendar.stop()
+  })
+  const ticking = setInterval(() => calendar.tick(), 1000)
+  for (let index = 0; index < count; index += 1) calendar.put(index, start + index / HOSTS_A_SECOND)
+})
 
 function ownCpu(): number {
   const { user, system } = process.cpuUsage()
@@ -59,16 +102,12 @@ await inDirectory(async (directory) => {
   const note = (name: string, value: number): void =>
     void figures.set(name, [...(figures.get(name) ?? []), value])
 
-  async function measureOurs(check: Check, many: typeof flood, count = checks): Promise<number> {
+  async function measureOurs(check: Check, many: Many, count = checks): Promise<number> {
     const before = ownCpu()
     await many(count, () => ours.check(check))
     return (ownCpu() - before) / count
   }
-  async function measureBlackbox(
-    check: Check,
-    many: typeof flood,
-    count: number,
-  ): Promise<number | undefined> {
+  async function measureBlackbox(check: Check, many: Many, count: number): Promise<number | undefined> {
     if (blackbox === undefined) return undefined
     const before = await blackbox.cpuMicroseconds()
     await many(count, async () => {
@@ -87,8 +126,8 @@ await inDirectory(async (directory) => {
       take(`${check} c`, await limit(check, checks, AT_ONCE))
       take(`${check} blackbox`, await measureBlackbox(check, flood, Math.ceil(checks / 3)))
     }
-    take('paced ours', await measureOurs('host', pace))
-    take('paced blackbox', await measureBlackbox('host', pace, Math.ceil(checks / 3)))
+    take('paced ours', await measureOurs('host', paceByCalendar))
+    take('paced blackbox', await measureBlackbox('host', paceEvenly, Math.ceil(checks / 3)))
   }
 
   const row = (

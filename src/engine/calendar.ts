@@ -1,5 +1,5 @@
-// What is due when, to the millisecond, from a tick a second: items wait in a bucket for their second; those of the
-// second at hand stand sorted before one timer.
+// What is due when, from a tick a second: items wait in a bucket for their second; those of the second at hand stand sorted
+// before one timer.
 import type { Clock } from '../io/clock.ts'
 
 export interface Calendar<T> {
@@ -14,28 +14,39 @@ export interface Calendar<T> {
   stop(): void
 }
 
+/**
+ * What is due within so long of each other is woken for once. To wake a process that sleeps costs about what a connection
+ * costs, and so does every answer that finds it asleep: of many hosts, the next is begun while the last one answers.
+ */
+const WAKE_SECONDS = 0.005
+
 export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) => void): Calendar<T> {
   const buckets = new Map<number, { item: T; dueAt: number }[]>()
   let soon: { item: T; dueAt: number }[] = []
   let opened = Math.floor(clock.monotonicSeconds())
   let timer: NodeJS.Timeout | undefined
+  let turn: NodeJS.Immediate | undefined
   let stopped = false
 
   function arm(): void {
     clearTimeout(timer)
     const [next] = soon
     if (next === undefined || stopped) return
+    const wakeAt = Math.ceil(next.dueAt / WAKE_SECONDS) * WAKE_SECONDS
     // Whole milliseconds: Node.js cuts a fraction off, and would wake twice for one item.
-    timer = setTimeout(fireDue, Math.max(0, Math.round((next.dueAt - clock.monotonicSeconds()) * 1000)))
+    timer = setTimeout(fireNext, Math.max(0, Math.round((wakeAt - clock.monotonicSeconds()) * 1000)))
   }
 
-  function fireDue(): void {
+  /** Each in a turn of the event loop of its own: what was begun before is not measured as slow for those behind it. */
+  function fireNext(): void {
+    clearImmediate(turn)
     // A timer may fire a fraction of a millisecond early; half of one is no reason to sleep once more.
     const now = clock.monotonicSeconds() + 0.0005
-    const due = soon.findIndex(({ dueAt }) => dueAt > now)
-    const fired = soon.splice(0, due === -1 ? soon.length : due)
-    for (const { item, dueAt } of fired) fire(item, dueAt)
-    arm()
+    const isDue = (): boolean => soon[0] !== undefined && soon[0].dueAt <= now
+    const next = isDue() ? soon.shift() : undefined
+    if (next !== undefined) fire(next.item, next.dueAt)
+    if (isDue() && !stopped) turn = setImmediate(fireNext)
+    else arm()
   }
 
   return {
@@ -78,6 +89,7 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
     stop() {
       stopped = true
       clearTimeout(timer)
+      clearImmediate(turn)
       buckets.clear()
       soon = []
     },

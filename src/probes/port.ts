@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Host } from '../config/targets.ts'
+import { secondsBetween } from '../io/clock.ts'
 import { within } from '../io/deadline.ts'
 import type { Line } from '../io/tcp.ts'
 import { MalformedMessage, ProbeFailure, type Reason } from '../model/failure.ts'
@@ -83,7 +84,7 @@ async function bind(line: Line, visit: Visit): Promise<Bound> {
   const request = encodeBind({ callId: CALL_ID, interfaces: [KMS_INTERFACE, control] })
   try {
     const answer = await visit.io.exchange(line, request, frameRpc, visit.deadline)
-    const bindSeconds = answer.received.monotonicSeconds - answer.sent.monotonicSeconds
+    const bindSeconds = secondsBetween(answer.sent.monotonicSeconds, answer.received.monotonicSeconds)
     const { listener, says } = judge(decodeBindAnswer(answer.bytes, CALL_ID))
     return { listener, bindSeconds, says }
   } catch (error) {

@@ -8,7 +8,7 @@ import { MalformedMessage } from '../model/failure.ts'
 import { probes, type ProbeName } from '../probes/index.ts'
 import { checkName } from '../protocol/dns.ts'
 import { FAMILIES } from '../views/catalogue.ts'
-import { createBook } from '../views/book.ts'
+import { bookText, createBook } from '../views/book.ts'
 import { CONTENT_TYPES, familyText, sampleLine, type Format } from '../views/lines.ts'
 import { tellDiagnosis, tellResult } from '../views/subjects.ts'
 import { diagnosisText, plainPaint } from '../views/text.ts'
@@ -111,8 +111,7 @@ function render(
   const head = own.map(({ name, help, value }) =>
     familyText({ name, help, type: 'gauge' }, sampleLine(name, {}, value), format),
   )
-  const body = Buffer.concat([...book.render(format)]).toString()
-  return [...head, body, format === 'openmetrics' ? '# EOF\n' : ''].join('')
+  return [...head, bookText(book, format), format === 'openmetrics' ? '# EOF\n' : ''].join('')
 }
 
 export function createProbeHandler(daemon: WatchedEstate, options: WebOptions) {

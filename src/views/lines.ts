@@ -90,17 +90,11 @@ export function headOf(labels: Labels): Head {
   return head
 }
 
-/** A sample's line up to its number. `values` are those of the labels after the head's; a histogram's as `emitHistogram` has them. */
-export function samplePrefix({ name, type, labels }: Family, head: Head, values: readonly string[]): string {
-  let { pairs } = head
-  let own = name
-  if (type === 'histogram') {
-    const [suffix = '', bound] = values
-    own = `${name}_${suffix}`
-    if (bound !== undefined) pairs += `${pairs === '' ? '' : ','}le="${labelValue(bound)}"`
-  } else {
-    for (let index = head.count; index < labels.length; index += 1)
-      pairs += `${pairs === '' ? '' : ','}${labels[index]}="${labelValue(values[index - head.count] ?? '')}"`
-  }
-  return pairs === '' ? `${own} ` : `${own}{${pairs}} `
+/** The labels after the head's `count`. `values` are theirs; a histogram's as `emitHistogram` has them. */
+export function ownPairs({ type, labels }: Family, count: number, values: readonly string[]): string {
+  if (type === 'histogram') return values[1] === undefined ? '' : `le="${labelValue(values[1])}"`
+  let pairs = ''
+  for (let index = count; index < labels.length; index += 1)
+    pairs += `${pairs === '' ? '' : ','}${labels[index]}="${labelValue(values[index - count] ?? '')}"`
+  return pairs
 }

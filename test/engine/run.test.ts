@@ -48,6 +48,13 @@ describe('a run', () => {
     expect([Object.isFrozen(result), errors]).toEqual([true, []])
   })
 
+  it('has times of no more digits than the clock has', async () => {
+    await vi.advanceTimersByTimeAsync(100_700)
+    expect((performance.now() + 300) / 1000 - performance.now() / 1000).not.toBe(0.3)
+    const { result } = await ran({ stages: ['all'], measure: () => seconds(0.3) })
+    expect(result).toMatchObject({ durationSeconds: 0.3, stages: [{ stage: 'all', seconds: 0.3 }] })
+  })
+
   it('has the reason and the stage of its failure', async () => {
     const { result, errors } = await ran({
       stages: ['resolve', 'connect', 'bind'],

@@ -30,8 +30,14 @@ function telling(labels: Record<string, string>, said: readonly Said[]): Tell {
   }
 }
 
+/** A piece holds until the next, and is made of whole lines. */
 function text(book: Book): string {
-  return Buffer.concat([...book.render('text')]).toString()
+  let page = ''
+  for (const piece of book.render('text')) {
+    expect(piece.at(-1)).toBe('\n'.charCodeAt(0))
+    page += Buffer.from(piece).toString()
+  }
+  return page
 }
 
 /** By family its head and its lines, sorted: owners may stand in any order. */
@@ -67,6 +73,7 @@ const word = fc.constantFrom(
   '',
   'in two\nlines',
   'a much longer value than the others have',
+  'ü'.repeat(100),
 )
 type SampleArbitrary = fc.Arbitrary<Said[1][number]>
 const sample: SampleArbitrary = fc.tuple(fc.option(number, { nil: undefined, freq: 4 }), word, word)
@@ -166,18 +173,56 @@ describe('the book', () => {
   it('shows no owner twice to a scrape that is under way while owners say something else', () => {
     const book = createBook(FAMILIES)
     const tell = (host: string, address: string): Tell => telling({ host }, [[1, [[1, address, 'x']]]])
-    for (let owner = 0; owner < 300; owner += 1) book.set(`${owner}`, tell(`h${owner}`, 'before'))
+    // More than two pieces of 64 KiB.
+    const owners = 4_000
+    for (let owner = 0; owner < owners; owner += 1) book.set(`${owner}`, tell(`h${owner}`, 'before'))
     book.delete('3')
     let scraped = ''
     let piece = 0
     for (const bytes of book.render('text')) {
       scraped += Buffer.from(bytes).toString()
       if (piece++ === 2)
-        for (let owner = 4; owner < 300; owner += 1) book.set(`${owner}`, tell(`h${owner}`, 'after'))
+        for (let owner = 4; owner < owners; owner += 1)
+          book.set(`${owner}`, tell(`h${owner}`, 'after, and longer'))
     }
+    expect(piece).toBeGreaterThan(3)
+    expect(scraped).toContain('"before"')
+    expect(scraped).toContain('"after, and longer"')
     const hosts = scraped.match(/host="h\d+"/g) ?? []
     expect(new Set(hosts).size).toBe(hosts.length)
-    expect(hosts.length).toBe(299)
+    expect(hosts.length).toBe(owners - 1)
+  })
+
+  it('has room for an owner that says more in one family than a piece holds', () => {
+    const book = createBook(FAMILIES)
+    const much = Array.from({ length: 5_000 }, (_, at): Said[1][number] => [at, `10.0.0.${at}`, 'ü'])
+    const owners = new Map([
+      ['one', telling({ host: 'kms01' }, [[1, much.slice(0, 10)]])],
+      ['much', telling({ host: 'kms02' }, [[1, much]])],
+    ])
+    for (const [owner, tell] of owners) book.set(owner, tell)
+    expectSame(book, owners)
+  })
+
+  it('keeps what was said where saying something else fails', () => {
+    const book = createBook(FAMILIES)
+    const owners = new Map([['one', telling({ host: 'kms01' }, [[0, [[1]]]])]])
+    for (const [owner, tell] of owners) book.set(owner, tell)
+    const unknown: Metric<null, null> = {
+      name: 'undeclared',
+      type: 'gauge',
+      help: 'H.',
+      labels: [],
+      samples: (_, emit) => emit(1),
+    }
+    for (const owner of ['one', 'two'])
+      expect(() =>
+        book.set(owner, (say) => {
+          telling({ host: 'kms09' }, [[2, [[7, '404']]]])(say)
+          say([unknown], null, null, {})
+        }),
+      ).toThrow('undeclared')
+    expectSame(book, owners)
   })
 
   it('takes no more room for owners that come again', () => {

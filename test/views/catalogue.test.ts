@@ -18,7 +18,7 @@ import {
   runMetricsFor,
   SECTIONS,
 } from '../../src/views/catalogue.ts'
-import { createBook } from '../../src/views/book.ts'
+import { bookText, createBook } from '../../src/views/book.ts'
 import {
   tellClient,
   tellConstants,
@@ -306,7 +306,7 @@ describe('what diagnoses say', () => {
     book.set('canary', tellClient(first(all.clients)))
     book.set('domain', tellDomain('corp.example', { consistent: true }))
     book.set('constant', tellConstants)
-    const text = Buffer.concat([...book.render('text')]).toString()
+    const text = bookText(book, 'text')
     const families = parseStrictly(text, 'text')
     expect(new Set(families.map(({ name }) => name))).toEqual(
       new Set(
@@ -316,7 +316,7 @@ describe('what diagnoses say', () => {
       ),
     )
     expect(families.find(({ name }) => name === 'winkms_probe_timestamp_seconds')?.samples[0]?.value).toBe(AT)
-    parseStrictly(`${Buffer.concat([...book.render('openmetrics')]).toString()}# EOF\n`, 'openmetrics')
+    parseStrictly(`${bookText(book, 'openmetrics')}# EOF\n`, 'openmetrics')
     realServer(context, ['promtool'])
     expect(await promtoolCheckMetrics(text)).toEqual({ code: 0, output: '' })
   })

@@ -1,9 +1,24 @@
 // What is told, as text: the plain way, by which the book is judged.
-import type { Emit } from '../../src/model/metric.ts'
-import { headOf, numberText, samplePrefix, type Tell } from '../../src/views/lines.ts'
+import type { Emit, Family } from '../../src/model/metric.ts'
+import { headOf, labelValue, numberText, type Head, type Tell } from '../../src/views/lines.ts'
 
 /** The lines of one subject's samples, by family name. */
 export type Lines = ReadonlyMap<string, string>
+
+/** A sample's line up to its number. */
+function samplePrefix({ name, type, labels }: Family, head: Head, values: readonly string[]): string {
+  let { pairs } = head
+  let own = name
+  if (type === 'histogram') {
+    const [suffix = '', bound] = values
+    own = `${name}_${suffix}`
+    if (bound !== undefined) pairs += `${pairs === '' ? '' : ','}le="${labelValue(bound)}"`
+  } else {
+    for (let index = head.count; index < labels.length; index += 1)
+      pairs += `${pairs === '' ? '' : ','}${labels[index]}="${labelValue(values[index - head.count] ?? '')}"`
+  }
+  return pairs === '' ? `${own} ` : `${own}{${pairs}} `
+}
 
 export function linesOf(tell: Tell): Lines {
   const lines = new Map<string, string>()

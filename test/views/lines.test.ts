@@ -12,7 +12,7 @@ import {
   type Format,
   type Tell,
 } from '../../src/views/lines.ts'
-import { createBook, type Book } from '../../src/views/book.ts'
+import { bookText, createBook, type Book } from '../../src/views/book.ts'
 import { createSelfMetrics, renderMetric } from '../../src/views/prometheus.ts'
 import { realServer } from '../real/servers/need.ts'
 import { promtoolCheckMetrics } from '../real/servers/prometheus.ts'
@@ -23,7 +23,7 @@ import { parseStrictly } from './strict.ts'
 const FORMATS = ['text', 'openmetrics'] as const
 
 function render(book: Book, format: Format): string {
-  return `${Buffer.concat([...book.render(format)]).toString()}${format === 'openmetrics' ? '# EOF\n' : ''}`
+  return `${bookText(book, format)}${format === 'openmetrics' ? '# EOF\n' : ''}`
 }
 
 type AnyRegistry = Registry | Registry<OpenMetricsContentType>

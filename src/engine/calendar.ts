@@ -34,18 +34,18 @@ export function createCalendar<T>(clock: Clock, fire: (item: T, dueAt: number) =
     if (next === undefined || stopped) return
     const wakeAt = Math.ceil(next.dueAt / WAKE_SECONDS) * WAKE_SECONDS
     // Whole milliseconds: Node.js cuts a fraction off, and would wake twice for one item.
-    timer = setTimeout(fireNext, Math.max(0, Math.round((wakeAt - clock.monotonicSeconds()) * 1000)))
+    timer = setTimeout(fireDue, Math.max(0, Math.round((wakeAt - clock.monotonicSeconds()) * 1000)))
   }
 
   /** Each in a turn of the event loop of its own: what was begun before is not measured as slow for those behind it. */
-  function fireNext(): void {
+  function fireDue(): void {
     clearImmediate(turn)
     // A timer may fire a fraction of a millisecond early; half of one is no reason to sleep once more.
     const now = clock.monotonicSeconds() + 0.0005
     const isDue = (): boolean => soon[0] !== undefined && soon[0].dueAt <= now
     const next = isDue() ? soon.shift() : undefined
     if (next !== undefined) fire(next.item, next.dueAt)
-    if (isDue() && !stopped) turn = setImmediate(fireNext)
+    if (isDue() && !stopped) turn = setImmediate(fireDue)
     else arm()
   }
 

@@ -25,21 +25,11 @@ const { ports, stop } = await startResponder(fileURLToPath(new URL('responder.js
 
 type Many = (count: number, work: () => Promise<unknown>) => Promise<void>
 
-/** So many, `AT_ONCE` of them at a time. */
-const flood: Many = async (count, work) => {
-  let left = count
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      while (left-- > 0) await work()
-    }),
-  )
-}
-
 /**
  * So many, begun by `start` one by one, yet at most `AT_ONCE` at a time: after a pause the responder's socket would drop what it
  * has no room for.
  */
-function paced(start: (count: number, begin: () => void) => void): Many {
+function bounded(start: (count: number, begin: () => void) => void): Many {
   return (count, work) =>
     new Promise((resolve, reject) => {
       let due = 0
@@ -63,8 +53,13 @@ function paced(start: (count: number, begin: () => void) => void): Many {
     })
 }
 
+/** As fast as they end. */
+const flood = bounded((count, begin) => {
+  for (let index = 0; index < count; index += 1) begin()
+})
+
 /** Each a moment after the last, as Prometheus asks. */
-const paceEvenly = paced((count, begin) => {
+const paceEvenly = bounded((count, begin) => {
   const start = performance.now()
   let begun = 0
   const ticking = setInterval(() => {
@@ -75,7 +70,7 @@ const paceEvenly = paced((count, begin) => {
 })
 
 /** Each a moment after the last, as this exporter's own calendar has them begun. */
-const paceByCalendar = paced((count, begin) => {
+const paceByCalendar = bounded((count, begin) => {
   const start = systemClock.monotonicSeconds()
   let begun = 0
   const calendar = createCalendar(systemClock, () => {
